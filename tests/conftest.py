@@ -36,6 +36,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where a browser is required, a browser test that skips itself for any reason has failed."""
+    report = yield
+    required = os.environ.get("MIXTURA_REQUIRE_BROWSER") == "1"
+    if required and report.skipped and item.get_closest_marker("browser"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, but MIXTURA_REQUIRE_BROWSER=1: {report.longrepr}"
+    return report
+
+
 @pytest.fixture
 def rng():
     """A seeded generator; tests draw from no other source."""
@@ -44,14 +55,12 @@ def rng():
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A running headless Chromium; without one the test is skipped, or fails where a browser is required."""
+    """A running headless Chromium; without one the test is skipped (and see above)."""
     path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if path is None:
         message = (
             f"no browser on PATH (looked for {', '.join(CHROMIUM_NAMES)}); install Chromium to run this test"
         )
-        if os.environ.get("MIXTURA_REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
         pytest.skip(message)
     from playwright.sync_api import sync_playwright
 
