@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(item):
     """Where a browser is required, a browser test that skips itself for any reason has failed."""
     report = yield
     required = os.environ.get("MIXTURA_REQUIRE_BROWSER") == "1"
