@@ -1,0 +1,83 @@
+"""One batch after the other, in this thread."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Self
+
+from threadpoolctl import ThreadpoolController
+
+from mixtura.protocols import Batch, Memory, Source
+from mixtura.statistics import Statistics, total
+
+__all__ = ["N_GROUPS", "Serial", "SerialPass", "limit_blas", "partition"]
+
+# Batches are summed within at most this many consecutive groups, then the groups are summed in order: the order of
+# additions, and so every bit of the result, is the same for one thread and for many.
+N_GROUPS = 64
+
+
+def partition(n_batches: int) -> list[range]:
+    """Consecutive groups of batch numbers, the same for every executor.
+
+    Examples
+    --------
+    >>> partition(3)
+    [range(0, 1), range(1, 2), range(2, 3)]
+    """
+    n_groups = min(n_batches, N_GROUPS)
+    edges = [n_batches * group // n_groups for group in range(n_groups + 1)] if n_groups else [0]
+    return [range(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+
+
+_CONTROLLER: list[ThreadpoolController] = []
+
+
+def limit_blas(stack: ExitStack) -> None:
+    """Pin BLAS to one thread until the stack closes: executors own the threads."""
+    if not _CONTROLLER:
+        _CONTROLLER.append(ThreadpoolController())
+    stack.enter_context(_CONTROLLER[0].limit(limits=1, user_api="blas"))
+
+
+class SerialPass:
+    """A fit on one thread."""
+
+    def __init__(self) -> None:
+        self.memory: defaultdict[int, Memory] = defaultdict(dict)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        limit_blas(self._stack)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def total(self, summarize: Callable[[Batch, Memory], Statistics], batches: Source) -> Statistics:
+        """Map, then add."""
+        return total(self.group(summarize, batches, group) for group in partition(len(batches)))
+
+    def group(self, summarize: Callable[[Batch, Memory], Statistics], batches: Source, group: range) -> Statistics:
+        """Sum of one group of batches."""
+        return total(summarize(batch, self.memory[batch.id]) for batch in (batches[index] for index in group))
+
+
+class Serial:
+    """Sums in the calling thread, BLAS pinned to one thread.
+
+    Examples
+    --------
+    >>> with Serial().session() as session:
+    ...     len(session.memory)
+    0
+    """
+
+    def __repr__(self) -> str:
+        return "Serial()"
+
+    def session(self) -> SerialPass:
+        """Open a fit."""
+        return SerialPass()

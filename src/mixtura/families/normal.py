@@ -1,0 +1,71 @@
+r"""Univariate Gaussian: :math:`T(x) = (x, x^2)`, :math:`\eta = (\mu/\sigma^2, -1/(2\sigma^2))`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.families._base import ExponentialFamily
+from mixtura.protocols import Array
+
+__all__ = ["Normal"]
+
+_HALF_LOG_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+
+
+class Normal(ExponentialFamily):
+    """Univariate Gaussian with mean and variance, as an exponential family.
+
+    The definition against which :class:`mixtura.components.Gaussian` with one column is tested; it keeps no
+    origin of its own, so data far from the encoding's origin belong to `Gaussian`.
+
+    Examples
+    --------
+    >>> Normal().natural_from_mean(np.array([[1.0, 3.0]]))  # mean 1, variance 2
+    array([[ 0.5 , -0.25]])
+    """
+
+    name = "normal"
+
+    def statistics(self, x: Array) -> Array:
+        """x and its square, shape (2, B)."""
+        return np.concatenate([x, x * x])
+
+    def log_base_measure(self, x: Array) -> Array:
+        """-log(2 pi) / 2, shape (B,)."""
+        return np.full(x.shape[1], -_HALF_LOG_TWO_PI)
+
+    def log_normalizer(self, natural: Array) -> Array:
+        """-eta1^2 / (4 eta2) - log(-2 eta2) / 2, shape (K,)."""
+        return np.asarray(-(natural[:, 0] ** 2) / (4.0 * natural[:, 1]) - 0.5 * np.log(-2.0 * natural[:, 1]))
+
+    def natural_from_mean(self, mean: Array) -> Array:
+        """From E[x] and E[x^2]."""
+        variance = mean[:, 1] - mean[:, 0] ** 2
+        return np.stack([mean[:, 0] / variance, -0.5 / variance], axis=1)
+
+    def mean_from_natural(self, natural: Array) -> Array:
+        """E[x] and E[x^2]."""
+        variance = -0.5 / natural[:, 1]
+        mean = natural[:, 0] * variance
+        return np.stack([mean, variance + mean**2], axis=1)
+
+    def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
+        """Rows, shape (n, 1)."""
+        variance = -0.5 / natural[1]
+        return rng.normal(natural[0] * variance, np.sqrt(variance), size=(n, 1))
+
+    def degenerate(self, mean: Array) -> dict[int, str]:
+        """Components whose variance vanishes next to the rounding of the second moment."""
+        variance = mean[:, 1] - mean[:, 0] ** 2
+        bad = ~(variance > 1e-14 * mean[:, 1])
+        return {int(k): f"variance {variance[k]:.3g} is not positive" for k in np.flatnonzero(bad)}
+
+    def free(self, natural: Array) -> Array:
+        """Mean and log variance."""
+        variance = -0.5 / natural[:, 1]
+        return np.stack([natural[:, 0] * variance, np.log(variance)], axis=1)
+
+    def from_free(self, free: Array) -> Array:
+        """From mean and log variance."""
+        variance = np.exp(free[:, 1])
+        return np.stack([free[:, 0] / variance, -0.5 / variance], axis=1)

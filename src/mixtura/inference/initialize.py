@@ -1,0 +1,168 @@
+"""Where a fit starts: responsibilities of a sample of rows, from which one M-step makes an ordinary model.
+
+A *partition rule* turns an embedded sample into responsibilities; an *embedding* is a matrix in which Euclidean
+distance means something. Gaussian rows are offered whitened, standardised and as they are (k-means on raw columns
+cannot find two long parallel clusters; on whitened ones it does at once); counts as square roots of shares.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances_argmin
+
+from mixtura.executors import Serial
+from mixtura.protocols import Array, Component, Encoding, Source, Structure
+from mixtura.statistics import Statistics, total
+from mixtura.structures import LatentMixture
+
+__all__ = [
+    "PARTITIONS",
+    "StructureMaker",
+    "count_embeddings",
+    "from_responsibilities",
+    "gaussian_embeddings",
+    "nearest",
+    "soften",
+]
+
+Partition = Callable[[Any, Array, int, np.random.Generator], Array]
+StructureMaker = Callable[[Array], Structure]
+
+
+def kmeans(z: Any, weight: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """k-means, one run from k-means++ seeds; responsibilities (n, K) are 0 or 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than components
+        fit = KMeans(n_components, n_init=1, max_iter=50, random_state=_seed(rng)).fit(z, sample_weight=weight)
+    return one_hot(fit.labels_, n_components)
+
+
+def plus_plus(z: Any, weight: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """k-means++ seeds; every row goes to the nearest."""
+    _, seeds = kmeans_plusplus(z, n_components, random_state=_seed(rng), sample_weight=weight)
+    return nearest(z, z[seeds])
+
+
+def random_rows(z: Any, weight: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Random rows as centres; every row goes to the nearest."""
+    share = weight / weight.sum()
+    possible = np.flatnonzero(share > 0)
+    size = min(n_components, possible.size)
+    seeds = rng.choice(possible, size=size, replace=False, p=share[possible])
+    resp = nearest(z, z[seeds])
+    return np.pad(resp, ((0, 0), (0, n_components - size)))
+
+
+def random_partition(z: Any, weight: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Responsibilities drawn uniformly and normalised."""
+    resp = rng.random((z.shape[0], n_components))
+    return np.asarray(resp / resp.sum(axis=1, keepdims=True))
+
+
+#: scikit-learn's names of partition rules.
+PARTITIONS: dict[str, Partition] = {
+    "kmeans": kmeans,
+    "k-means++": plus_plus,
+    "random": random_partition,
+    "random_from_data": random_rows,
+}
+
+
+def nearest(z: Any, centres: Any) -> Array:
+    """One-hot responsibilities (n, K) of the nearest centre."""
+    return one_hot(pairwise_distances_argmin(z, centres), centres.shape[0])
+
+
+def one_hot(labels: Array, n_components: int) -> Array:
+    """Labels as responsibilities, shape (n, K)."""
+    resp = np.zeros((len(labels), n_components))
+    resp[np.arange(len(labels)), labels] = 1.0
+    return resp
+
+
+def soften(resp: Array, share: float = 0.1) -> Array:
+    """Give a share of every row to all components, so that none starts on a single row."""
+    return (1.0 - share) * resp + share / resp.shape[1]
+
+
+def gaussian_embeddings(x: Array, weight: Array) -> list[Array]:
+    """Rows whitened, standardised and as they are; x has shape (n, D)."""
+    share = weight / weight.sum()
+    centred = x - share @ x
+    covariance = (centred * share[:, None]).T @ centred
+    variances = np.diagonal(covariance)
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > 1e-10 * max(values[-1], np.finfo(np.float64).tiny)
+    whitened = centred @ (vectors[:, kept] / np.sqrt(values[kept])) if kept.any() else centred
+    scale = np.sqrt(np.where(variances > 0, variances, 1.0))
+    return [whitened, centred / scale, centred]
+
+
+def count_embeddings(x: Any, weight: Array) -> list[Any]:
+    """Square roots of each row's shares: Euclidean distance is then Hellinger's."""
+    if sp.issparse(x):
+        totals = np.asarray(x.sum(axis=1), dtype=np.float64).ravel()
+        rows = sp.diags_array(1.0 / np.where(totals > 0, totals, 1.0)) @ x
+        return [sp.csr_matrix(rows).sqrt()]
+    totals = x.sum(axis=1, keepdims=True)
+    return [np.sqrt(x / np.where(totals > 0, totals, 1.0))]
+
+
+def from_responsibilities(
+    resp: Array, source: Source, components: Component, structure: StructureMaker, encoding: Encoding
+) -> LatentMixture:
+    """One M-step from given responsibilities.
+
+    Parameters
+    ----------
+    resp : ndarray, shape (n, K)
+        One row per row of the source, in its order.
+    source : Source
+        The rows.
+    components : Component
+        Blank or not; only its settings matter.
+    structure : callable
+        Makes a structure from the weighted counts (K,).
+    encoding : Encoding
+        That of the source.
+
+    Returns
+    -------
+    LatentMixture
+        An ordinary model.
+
+    Raises
+    ------
+    DegenerateComponentError
+        If a component gets no rows or no variance.
+    """
+    fitted = components
+    for _ in range(2):
+        with Serial().session():
+            stats = total(_weighted(fitted, source, resp, encoding))
+        fitted = components.maximize(stats)
+        if fitted.exact or not getattr(fitted, "needs_own_origin", lambda _: False)(encoding):
+            break
+    return LatentMixture(fitted, structure(stats["count"]), encoding)
+
+
+def _weighted(components: Component, source: Source, resp: Array, encoding: Encoding) -> Sequence[Statistics]:
+    parts, start = [], 0
+    for batch in source:
+        rows = len(batch.sample_weight)
+        block = components.encode(batch.x, encoding)
+        weighted = np.ascontiguousarray(resp[start : start + rows].T) * batch.sample_weight
+        parts.append(components.expected_statistics(block, weighted))
+        start += rows
+    return parts
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31 - 1))

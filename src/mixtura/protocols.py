@@ -1,0 +1,326 @@
+r"""The contracts: what a model, a component, a structure, an update and an executor are.
+
+The whole library is one line of pure functions; only :class:`~mixtura.statistics.Statistics` travels::
+
+    batches -> encode -> scores -> infer hidden state -> Statistics -> sum -> update -> new model
+
+Notation (docs/notation.md): K components, D features, B rows of a batch, U units of a batch, P statistics.
+Inside the library blocks are feature-major, ``(P, B)`` and ``(K, B)``; ``(N, K)`` exists only at the public border.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mixtura.statistics import Statistics
+
+__all__ = [
+    "Array",
+    "Batch",
+    "Component",
+    "Encoding",
+    "Executor",
+    "Inference",
+    "Memory",
+    "Model",
+    "Pass",
+    "Source",
+    "Structure",
+    "Update",
+    "UpdateStep",
+]
+
+Array = NDArray[Any]
+Memory = MutableMapping[str, Array]
+Block = Any
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How raw rows become numbers: made once by one summary pass, then frozen.
+
+    Parameters
+    ----------
+    n_features : int
+        D, number of columns.
+    origin : ndarray, shape (D,), optional
+        Point about which all sums are taken, in the units of the data; None is zero (counts).
+        Sources subtract it, so components live in coordinates about the origin.
+    scale : ndarray, shape (D,), optional
+        Standard deviation of each column: what "small" means for this data.
+    dtype : str, default "float64"
+        Type in which blocks are computed; sums are always float64.
+    """
+
+    n_features: int
+    origin: Array | None = None
+    scale: Array | None = None
+    dtype: str = "float64"
+    stamp: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        digest = hashlib.blake2b(f"{self.n_features}|{self.dtype}".encode(), digest_size=8)
+        for array in (self.origin, self.scale):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array, dtype=np.float64).tobytes())
+        object.__setattr__(self, "stamp", digest.hexdigest())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows and what belongs to them.
+
+    Parameters
+    ----------
+    x : ndarray, shape (D, B), or CSR matrix, shape (B, D)
+        Rows about the encoding's origin. Dense rows are feature-major.
+    sample_weight : ndarray, shape (B,)
+        Weight of every row; ones when the user gave none.
+    unit_offsets : ndarray of int, shape (U + 1,), optional
+        Row at which each unit begins, and B at the end. None: every row is a unit.
+    id : int
+        Key under which the executor keeps this batch's memory.
+    """
+
+    x: Any
+    sample_weight: Array
+    unit_offsets: Array | None = None
+    id: int = 0
+
+
+class Inference(NamedTuple):
+    """What a structure concludes about the hidden state of a batch.
+
+    Parameters
+    ----------
+    log_evidence : ndarray, shape (U,)
+        Log probability (or its bound) of each unit, unweighted.
+    resp : ndarray, shape (K, B)
+        Posterior probability of each state, multiplied by the rows' weights.
+    statistics : Statistics
+        The structure's own sums.
+    """
+
+    log_evidence: Array
+    resp: Array
+    statistics: Statistics
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A re-readable sequence of batches that never splits a unit."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Batch: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """All that the driver knows."""
+
+    def summarize(self, batch: Batch, memory: Memory) -> Statistics:
+        """Expected statistics of a batch; bounded local loops inside are allowed."""
+        ...
+
+    def maximize(self, stats: Statistics) -> Self:
+        """A new model that maximises the expected log-likelihood; never mutates."""
+        ...
+
+    def expected_log_prob(self, stats: Statistics) -> float:
+        """Inner product of statistics and parameters."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether the step that made this model was an exact maximisation."""
+        ...
+
+    def take(self, components: Sequence[int] | Array) -> Self:
+        """The model restricted to some components."""
+        ...
+
+    def split(self, stats: Statistics, component: int) -> Statistics:
+        """Statistics in which one component is split in two along its main axis (from statistics alone)."""
+        ...
+
+    def coordinates(self) -> Array:
+        """Parameters as one vector of which every value is valid."""
+        ...
+
+    def from_coordinates(self, vector: Array) -> Self:
+        """Inverse of `coordinates`."""
+        ...
+
+
+@runtime_checkable
+class Component(Protocol):
+    """K of them at once: anything that a mixture or a hidden Markov model can have."""
+
+    @property
+    def n_components(self) -> int:
+        """K, number of components."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether the last `maximize` was exact (no floor, no added diagonal)."""
+        ...
+
+    def n_statistics(self, n_features: int) -> int:
+        """P, rows of the encoded block: decides how many rows fit the cache."""
+        ...
+
+    def n_parameters(self) -> int:
+        """Free parameters of all components together."""
+        ...
+
+    def encode(self, x: Any, encoding: Encoding) -> Block:
+        """What the component needs of a batch: T(x) feature-major, (P, B), or more."""
+        ...
+
+    def log_prob(self, block: Block) -> Array:
+        """Scores log p(x | k), shape (K, B)."""
+        ...
+
+    def expected_statistics(self, block: Block, resp: Array) -> Statistics:
+        """Sums weighted by resp, shape (K, B); linear in resp, additive over rows."""
+        ...
+
+    def maximize(self, stats: Statistics) -> Self:
+        """All K at once; raises DegenerateComponentError naming every component without a maximum."""
+        ...
+
+    def expected_log_prob(self, stats: Statistics) -> float:
+        """Inner product of statistics and parameters."""
+        ...
+
+    def suspects(self, stats: Statistics) -> dict[int, str]:
+        """Components that sit on a handful of rows or have almost no variance, and why."""
+        ...
+
+    def split(self, stats: Statistics, component: int) -> Statistics:
+        """Two components in the place of one, along its main axis, from statistics alone."""
+        ...
+
+    def coordinates(self) -> Array:
+        """Parameters as one vector of which every value is valid."""
+        ...
+
+    def from_coordinates(self, vector: Array) -> Self:
+        """Inverse of `coordinates`."""
+        ...
+
+    def take(self, components: Sequence[int] | Array) -> Self:
+        """Some of the components, in the order given."""
+        ...
+
+    def concatenate(self, parts: Sequence[Self]) -> Self:
+        """This one's components followed by those of `parts`."""
+        ...
+
+    def sample(self, component: int, n: int, rng: np.random.Generator) -> Array:
+        """n rows of one component, shape (n, D), about the encoding's origin."""
+        ...
+
+
+@runtime_checkable
+class Structure(Protocol):
+    """The law of the hidden state."""
+
+    @property
+    def n_components(self) -> int:
+        """K, number of states."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether the last `maximize` was exact."""
+        ...
+
+    def n_parameters(self) -> int:
+        """Free parameters."""
+        ...
+
+    def infer(self, scores: Array, batch: Batch, memory: Memory) -> Inference:
+        """Posterior of the hidden state given scores (K, B), which may be overwritten; resp carries the weights."""
+        ...
+
+    def maximize(self, stats: Statistics) -> Self:
+        """A new structure."""
+        ...
+
+    def expected_log_prob(self, stats: Statistics) -> float:
+        """Inner product of statistics and parameters."""
+        ...
+
+    def split(self, stats: Statistics, component: int) -> Statistics:
+        """Sums in which one state is halved in two (the second half is appended)."""
+        ...
+
+    def coordinates(self) -> Array:
+        """Parameters as one vector of which every value is valid."""
+        ...
+
+    def from_coordinates(self, vector: Array) -> Self:
+        """Inverse of `coordinates`."""
+        ...
+
+    def take(self, components: Sequence[int] | Array) -> Self:
+        """Some of the states."""
+        ...
+
+
+class Pass(Protocol):
+    """One fit's hold on an executor: its threads and the memory of its batches."""
+
+    memory: Mapping[int, Memory]
+
+    def total(self, summarize: Callable[[Batch, Memory], Statistics], batches: Source) -> Statistics:
+        """Map, then add, in an order that does not depend on the number of workers."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Executor(Protocol):
+    """Who sums."""
+
+    def session(self) -> Pass:
+        """Open a fit: fresh memory, workers ready."""
+        ...
+
+
+class UpdateStep(NamedTuple):
+    """What an update returns: the next model, its own state, and how the step was made."""
+
+    model: Any
+    state: Any
+    exact: bool
+    events: tuple[str, ...] = ()
+
+
+class Update(Protocol):
+    """A rule that turns statistics into the next model: EM, MAP, variational, stepwise."""
+
+    def init(self, model: Any) -> Any:
+        """State before the first step."""
+        ...
+
+    def objective(self, state: Any, model: Any, stats: Statistics) -> float:
+        """What this update raises: the log evidence, plus a log prior where there is one."""
+        ...
+
+    def step(self, state: Any, model: Any, stats: Statistics) -> UpdateStep:
+        """One step."""
+        ...

@@ -1,0 +1,147 @@
+"""Components joined to a structure: the model that the driver learns.
+
+`summarize` is the whole pass of the library; everything else delegates to the two parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from mixtura.exceptions import InvalidDataError
+from mixtura.kernels import fused
+from mixtura.protocols import Array, Batch, Component, Encoding, Inference, Memory, Structure
+from mixtura.statistics import Statistics
+
+__all__ = ["LatentMixture"]
+
+
+@dataclass(frozen=True)
+class LatentMixture:
+    """A latent-variable model with K discrete states.
+
+    Parameters
+    ----------
+    components : Component
+        Densities of the rows given the state.
+    structure : Structure
+        Law of the states.
+    encoding : Encoding
+        How rows became numbers.
+
+    Examples
+    --------
+    >>> from mixtura.components import Gaussian
+    >>> from mixtura.structures import Independent
+    >>> model = LatentMixture(Gaussian(np.array([[0.0], [2.0]]), np.ones((2, 1, 1))), Independent(np.zeros(2)), Encoding(1))
+    >>> model.summarize(Batch(np.array([[1.0]]), np.ones(1)), {}).parts["components"]["count"]
+    array([0.5, 0.5])
+    """
+
+    components: Component
+    structure: Structure
+    encoding: Encoding
+
+    @property
+    def n_components(self) -> int:
+        """K, number of states."""
+        return self.structure.n_components
+
+    @property
+    def exact(self) -> bool:
+        """Whether the step that made this model was an exact maximisation."""
+        return self.components.exact and self.structure.exact
+
+    def n_parameters(self) -> int:
+        """Free parameters of components and structure."""
+        return self.components.n_parameters() + self.structure.n_parameters()
+
+    def infer(self, batch: Batch, memory: Memory) -> Inference:
+        """Log evidence of each unit and responsibilities of each row."""
+        block = self.components.encode(batch.x, self.encoding)
+        return self.structure.infer(self.components.log_prob(block), batch, memory)
+
+    def summarize(self, batch: Batch, memory: Memory) -> Statistics:
+        """Expected statistics of a batch (docs/architecture.md, the straight line)."""
+        kernel = fused(self.components, self.structure)
+        if kernel is not None:
+            stats = kernel(self.components, self.structure, batch, memory, self.encoding)
+            if stats is not None:
+                return self._checked(stats, batch)
+        block = self.components.encode(batch.x, self.encoding)
+        scores = self.components.log_prob(block)
+        log_evidence, resp, structure = self.structure.infer(scores, batch, memory)
+        weight = batch.sample_weight if batch.unit_offsets is None else np.ones(len(log_evidence))
+        stats = Statistics(
+            log_evidence=float(weighted_sum(log_evidence, weight)),
+            weight=float(weight.sum()),
+            parts={"structure": structure, "components": self.components.expected_statistics(block, resp)},
+            stamp=self.encoding.stamp,
+        )
+        return self._checked(stats, batch)
+
+    def _checked(self, stats: Statistics, batch: Batch) -> Statistics:
+        if np.isfinite(stats.log_evidence):
+            return stats
+        rows = batch.x.shape[0] if batch.x.shape[0] == len(batch.sample_weight) else batch.x.shape[1]
+        msg = (
+            f"The log-likelihood of batch {batch.id} ({rows} rows) is {stats.log_evidence}: some row has probability "
+            "zero or overflow under every component. Expected a finite value. Look for extreme values, scale the "
+            "columns, or use a pseudo_count / variance floor above zero."
+        )
+        raise InvalidDataError(msg)
+
+    def maximize(self, stats: Statistics) -> Self:
+        """A new model from the sums."""
+        return replace(
+            self,
+            components=self.components.maximize(stats.parts["components"]),
+            structure=self.structure.maximize(stats.parts["structure"]),
+        )
+
+    def expected_log_prob(self, stats: Statistics) -> float:
+        """Inner product of statistics and parameters of both parts."""
+        return self.components.expected_log_prob(stats.parts["components"]) + self.structure.expected_log_prob(
+            stats.parts["structure"]
+        )
+
+    def suspects(self, stats: Statistics) -> dict[int, str]:
+        """Components on a handful of rows or with almost no variance."""
+        return self.components.suspects(stats.parts["components"])
+
+    def split(self, stats: Statistics, component: int) -> Statistics:
+        """Statistics with one component split in two."""
+        return Statistics(
+            log_evidence=stats.log_evidence,
+            weight=stats.weight,
+            parts={
+                "structure": self.structure.split(stats.parts["structure"], component),
+                "components": self.components.split(stats.parts["components"], component),
+            },
+            stamp=stats.stamp,
+        )
+
+    def coordinates(self) -> Array:
+        """All parameters as one vector of which every value is valid."""
+        return np.concatenate([self.structure.coordinates(), self.components.coordinates()])
+
+    def from_coordinates(self, vector: Array) -> Self:
+        """Inverse of `coordinates`."""
+        size = len(self.structure.coordinates())
+        return replace(
+            self,
+            structure=self.structure.from_coordinates(vector[:size]),
+            components=self.components.from_coordinates(vector[size:]),
+        )
+
+    def take(self, components: Sequence[int] | Array) -> Self:
+        """The model restricted to some components."""
+        return replace(self, components=self.components.take(components), structure=self.structure.take(components))
+
+
+def weighted_sum(values: Array, weight: Array) -> float:
+    """sum w v in which rows of weight zero count nothing even where v is infinite."""
+    return float(np.dot(values, weight)) if np.isfinite(values).all() else float(np.sum(values[weight > 0] * weight[weight > 0]))
