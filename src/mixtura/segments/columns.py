@@ -1,0 +1,287 @@
+"""Which column plays which part: guesses from names and types, and errors that name the nearest column.
+
+A guess is never silent: it is kept in `Column.guessed`, printed by the command line and written to
+missions.json.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mixtura.exceptions import ColumnNotFoundError, did_you_mean
+
+__all__ = ["Column", "Table", "choose_columns", "stem"]
+
+# The stems that stand for each part, the most telling first. `stem` brings names to this form.
+STEMS: Mapping[str, Sequence[str]] = {
+    "customer": (
+        "household", "customer", "client", "shopper", "member", "user", "loyalty", "loyalty_card", "card",
+        "account", "person", "buyer",
+    ),
+    "basket": (
+        "basket", "transaction", "invoice", "order", "receipt", "ticket", "cart", "bill", "visit", "trip",
+        "session",
+    ),
+    "item": (
+        "product", "item", "sku", "stock", "article", "upc", "ean", "gtin", "plu", "barcode",
+    ),
+    "category": (
+        "product_category", "item_category", "category", "commodity", "product_group", "item_group", "aisle",
+        "sub_category", "subcategory", "product_type", "department", "class", "family", "section",
+    ),
+    "time": (
+        "transaction_timestamp", "timestamp", "datetime", "date_time", "transaction_time", "transaction_date",
+        "purchase_time", "purchase_date", "purchased", "invoice_date", "order_date", "basket_date", "time",
+        "date", "day", "week",
+    ),
+    "quantity": ("quantity", "qty", "units", "count", "pieces"),
+}  # fmt: skip
+
+# Abbreviations of words inside a name.
+WORDS = {
+    "cust": "customer",
+    "hh": "household",
+    "hshd": "household",
+    "trans": "transaction",
+    "trx": "transaction",
+    "txn": "transaction",
+    "prod": "product",
+    "cat": "category",
+    "ts": "timestamp",
+    "dt": "date",
+    "desc": "description",
+}
+
+# Words at the end that say what kind of label it is, not what is labelled; for an identifier the first group
+# reads best, for a category the second.
+IDENTIFIERS = ("id", "key", "no", "num", "nr", "number", "code", "uuid")
+LABELS = ("name", "description", "label", "title")
+
+REQUIRED = ("customer", "category", "time")
+OPTION = {"item_key": "--item-key"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Name and columns of one of the two tables.
+
+    Parameters
+    ----------
+    name : str
+        ``"transactions"`` or ``"items"``, as used in SQL.
+    columns : Mapping[str, str]
+        Column name to DuckDB type.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and the part it plays.
+
+    Parameters
+    ----------
+    role : str
+        ``"customer"``, ``"basket"``, ``"item"``, ``"item_key"``, ``"category"``, ``"time"`` or
+        ``"quantity"``.
+    name : str
+        Its name as it stands in the table.
+    table : str
+        ``"transactions"`` or ``"items"``.
+    type : str
+        DuckDB's type of it.
+    guessed : bool
+        Whether the user named it or we guessed.
+    """
+
+    role: str
+    name: str
+    table: str
+    type: str
+    guessed: bool
+
+
+def stem(name: str) -> tuple[str, str]:
+    """Take a column name apart into what is labelled and the kind of label.
+
+    Parameters
+    ----------
+    name : str
+        A column name in any of the usual spellings.
+
+    Returns
+    -------
+    stem : str
+        Lower case, words joined by underscores, abbreviations written out, without the kind.
+    kind : str
+        The last word when it is a kind of label (``"id"``, ``"name"``, ...), or nothing.
+
+    Examples
+    --------
+    >>> stem("CustID"), stem("Invoice No."), stem("product category")
+    (('customer', 'id'), ('invoice', 'no'), ('product_category', ''))
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    words = [WORDS.get(word, word) for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
+    kind = words[-1] if len(words) > 1 and words[-1] in IDENTIFIERS + LABELS else ""
+    return "_".join(words[:-1] if kind else words), kind
+
+
+def choose_columns(
+    transactions: Table, items: Table | None, given: Mapping[str, str | None]
+) -> dict[str, Column]:
+    """Find the column of every part: the named ones are checked, the others guessed.
+
+    Parameters
+    ----------
+    transactions : Table
+        The table of lines.
+    items : Table or None
+        The item table, if there is one.
+    given : Mapping[str, str or None]
+        Names given by the user, by role; None means to guess. A name may be qualified:
+        ``"items.category"``.
+
+    Returns
+    -------
+    dict[str, Column]
+        By role. Without a recognisable ``"basket"`` or ``"quantity"`` these roles are left out;
+        ``"item"`` and ``"item_key"`` are there only with an item table.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        If a named column does not exist, or a needed one is not recognised.
+
+    Examples
+    --------
+    >>> table = Table(
+    ...     "transactions", {"cust_id": "BIGINT", "receipt": "BIGINT", "aisle": "VARCHAR", "day": "DATE"}
+    ... )
+    >>> chosen = choose_columns(table, None, {"basket": "receipt"})
+    >>> [(role, column.name, column.guessed) for role, column in chosen.items()]
+    [('customer', 'cust_id', True), ('basket', 'receipt', False), ('category', 'aisle', True), ('time', 'day',
+    True)]
+    """
+    tables = [transactions] if items is None else [transactions, items]
+    chosen: dict[str, Column] = {}
+    taken = {
+        (column.table, column.name)
+        for role, name in given.items()
+        if name is not None and role != "item_key"
+        for column in [_named(role, name, tables)]
+    }
+    for role in STEMS:
+        name = given.get(role)
+        if role == "item" and items is None and name is None:
+            continue
+        # Categories are a property of items; everything else is a property of the line.
+        places = tables[::-1] if role == "category" else [transactions]
+        column = _named(role, name, tables) if name is not None else _guessed(role, places, taken)
+        if column is not None:
+            chosen[role] = column
+            taken.add((column.table, column.name))
+    for role in REQUIRED:
+        if role not in chosen:
+            raise ColumnNotFoundError(_unrecognised(role, tables))
+    if items is not None:
+        chosen.update(_key(transactions, items, chosen.get("item"), given.get("item_key")))
+    return chosen
+
+
+def _named(role: str, name: str, tables: Sequence[Table]) -> Column:
+    """The column that the user named, whatever its case."""
+    for table in tables:
+        bare = name.removeprefix(f"{table.name}.")
+        for candidate in (name, bare):
+            exact = [column for column in table.columns if column == candidate]
+            folded = [column for column in table.columns if column.lower() == candidate.lower()]
+            for column in exact + folded:
+                return Column(role, column, table.name, table.columns[column], guessed=False)
+    columns = [column for table in tables for column in table.columns]
+    where = " and ".join(f"the {table.name} ({len(table.columns)} columns)" for table in tables)
+    message = f"the {role.replace('_', ' ')} column '{name}' is not in {where}. {did_you_mean(name, columns)}"
+    raise ColumnNotFoundError(message)
+
+
+def _guessed(role: str, tables: Sequence[Table], taken: set[tuple[str, str]]) -> Column | None:
+    """The column whose name is nearest the front of the list of stems."""
+    labels = LABELS if role == "category" else ()
+    best: tuple[int, int, int] | None = None
+    found = None
+    for place, table in enumerate(tables):
+        for name, kind_of_value in table.columns.items():
+            what, kind = stem(name)
+            if (table.name, name) in taken or what not in STEMS[role]:
+                continue
+            if role == "time" and not _is_time(what, kind_of_value):
+                continue
+            if role == "quantity" and kind:
+                continue
+            readable = 0 if (kind in labels if labels else kind in IDENTIFIERS) else 1 if not kind else 2
+            rank = (STEMS[role].index(what), place, readable)
+            if best is None or rank < best:
+                best, found = rank, Column(role, name, table.name, kind_of_value, guessed=True)
+    if found is None and role == "time":
+        stamped = [
+            (table.name, name, kind)
+            for table in tables
+            for name, kind in table.columns.items()
+            if kind.startswith(("TIMESTAMP", "DATE"))
+        ]
+        if len(stamped) == 1:
+            table_name, name, kind = stamped[0]
+            found = Column(role, name, table_name, kind, guessed=True)
+    return found
+
+
+def _is_time(what: str, kind: str) -> bool:
+    """Whether values of this type can be put in order of time; texts are parsed later."""
+    if kind.startswith(NUMBERS):
+        return what in {"timestamp", "date", "day", "week"}  # a numeric "time" is often that of the day
+    return kind.startswith(("TIMESTAMP", "DATE", "VARCHAR"))
+
+
+NUMBERS = (
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+    "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL",
+)  # fmt: skip
+
+
+def _key(transactions: Table, items: Table, item: Column | None, given: str | None) -> dict[str, Column]:
+    """The columns that join the two tables."""
+    if item is None:
+        raise ColumnNotFoundError(_unrecognised("item", [transactions]))
+    if item.table != "transactions":
+        message = (
+            f"the item column '{item.name}' is only in the item table; expected a column of the "
+            f"transactions, which the "
+            f"item table is joined to. {did_you_mean(item.name, transactions.columns)}"
+        )
+        raise ColumnNotFoundError(message)
+    if given is not None:
+        return {"item": item, "item_key": _named("item_key", given, [items])}
+    same = [name for name in items.columns if name.lower() == item.name.lower()]
+    if same:
+        return {
+            "item": item,
+            "item_key": Column("item_key", same[0], "items", items.columns[same[0]], guessed=True),
+        }
+    found = _guessed("item", [items], set())
+    if found is None:
+        raise ColumnNotFoundError(_unrecognised("item_key", [items]))
+    return {"item": item, "item_key": Column("item_key", found.name, "items", found.type, guessed=True)}
+
+
+def _unrecognised(role: str, tables: Sequence[Table]) -> str:
+    listed = "; ".join(f"{table.name}: {', '.join(table.columns) or 'none'}" for table in tables)
+    option = OPTION.get(role, f"--{role}")
+    return (
+        f"no column was recognised as the {role.replace('_', ' ')} among the columns found ({listed}). "
+        f"Expected a name like {', '.join(repr(name) for name in STEMS.get(role, STEMS['item'])[:4])}; "
+        f"say which one it is with {role}='...' (on the command line: {option} ...)."
+    )
