@@ -138,3 +138,13 @@ def test_import_is_quick():
     assert seconds < IMPORT_SECONDS, (
         f"import mixtura takes {seconds:.2f} s of CPU beyond NumPy, SciPy, scikit-learn"
     )
+
+
+def test_there_is_one_driver_loop():
+    callers = {
+        name
+        for name in MODULES
+        for node in ast.walk(parsed(name))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "step"
+    }
+    assert callers == {"mixtura.inference.driver"}, "a new algorithm is an Update, not another loop"
