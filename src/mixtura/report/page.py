@@ -1,0 +1,190 @@
+"""The page as a whole: sections in their order, styles and scripts put into one file."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mixtura.exceptions import OutputError, optional_import
+from mixtura.report import charts, words
+from mixtura.report.results import Results
+from mixtura.report.sections import choice, data, heatmap, method, missions, prediction, steps, summary
+
+__all__ = ["build_report", "write_report"]
+
+_SECTIONS = (summary, steps, data, choice, missions, heatmap, prediction, method)
+
+
+def build_report(missions: Mapping[str, Any]) -> str:
+    """One self-contained HTML page from the results of the main job.
+
+    The page is made from `missions` alone, so it can be made again at any time from the file
+    ``missions.json``; it loads nothing from the network.
+
+    Parameters
+    ----------
+    missions : mapping
+        The content of ``missions.json`` (schema ``mixtura-missions/1``).
+
+    Returns
+    -------
+    str
+        The page, about 5 MB, nearly all of it Plotly's script.
+
+    Raises
+    ------
+    InvalidDataError
+        If `missions` has another schema, lacks a part, or its parts contradict each other.
+    MissingExtraError
+        If Jinja2 or Plotly is not installed.
+
+    Notes
+    -----
+    All text that comes from the data is escaped, and the page's content security policy allows exactly its
+    own two scripts (by their hashes) and no connection.
+
+    Examples
+    --------
+    >>> results = {
+    ...     "schema": "mixtura-missions/1",
+    ...     "data": {"n_baskets": 2, "n_customers": 1},
+    ...     "categories": ["milk", "beer"],
+    ...     "category_share": [0.5, 0.5],
+    ...     "missions": [{"number": 1, "name": "Milk", "weight": 1.0, "profile": [0.5, 0.5], "top": []}],
+    ... }
+    >>> page = build_report(results)
+    >>> page[:15], "</html>" in page
+    ('<!doctype html>', True)
+    """
+    results = Results(missions)
+    plotly = _plotly_script()
+    own = _asset("report.js")
+    parts = [section.context(results) for section in _SECTIONS]
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            results=results,
+            parts=[part for part in parts if part is not None],
+            style=_asset("style.css"),
+            scripts=[plotly, own],
+            policy=_content_security_policy(plotly, own),
+        )
+    )
+    return str(page)
+
+
+def write_report(missions: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
+    """Write the page of :func:`build_report` to a file, whole or not at all.
+
+    The page goes to a temporary file beside `path`, which then takes its name, so a reader never meets half a
+    page and a failure leaves an older page as it was.
+
+    Parameters
+    ----------
+    missions : mapping
+        The content of ``missions.json``.
+    path : path-like
+        Where to write; an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    InvalidDataError
+        As :func:`build_report`.
+    MissingExtraError
+        As :func:`build_report`.
+    OutputError
+        If the file cannot be written; nothing is left behind.
+
+    Examples
+    --------
+    >>> results = {
+    ...     "schema": "mixtura-missions/1",
+    ...     "data": {"n_baskets": 2, "n_customers": 1},
+    ...     "categories": ["milk"],
+    ...     "category_share": [1.0],
+    ...     "missions": [{"number": 1, "name": "Milk", "weight": 1.0, "profile": [1.0], "top": []}],
+    ... }
+    >>> write_report(results, "report.html").name
+    'report.html'
+    """
+    page = build_report(missions)
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"{target}: the report could not be written ({error.strerror or error}). Expected a folder "
+                "that "
+                "exists, may be written to and has 8 MB free. Choose another folder, or make room."
+            ) from error
+        raise
+    return target
+
+
+def _environment() -> Any:
+    jinja2 = optional_import("jinja2", "segment")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mixtura.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=words.number,
+        percent=words.percent,
+        share=words.share_of_all,
+        lift=words.lift,
+        embed=charts.embed,
+        breakable=_breakable,
+    )
+    return environment
+
+
+def _breakable(text: str) -> Any:
+    """Text that may break after a slash, with a dot between names kept at the end of its line."""
+    markupsafe = optional_import("markupsafe", "segment")  # comes with Jinja2
+    escaped = markupsafe.escape(text.replace(" · ", "\N{NO-BREAK SPACE}· "))
+    return escaped.replace("/", markupsafe.Markup("/<wbr>"))
+
+
+def _asset(name: str) -> str:
+    return resources.files("mixtura.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _plotly_script() -> str:
+    optional_import("plotly", "segment")
+    script = resources.files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
+    # Inside a page, "</script" would end the script even within one of its strings.
+    return script.replace("</script", "<\\/script")
+
+
+def _content_security_policy(*scripts: str) -> str:
+    digests = (hashlib.sha256(script.encode("utf-8")).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,106 @@
+"""Method, terms and settings, for those who want to check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixtura.report import words
+from mixtura.report.results import Results
+
+__all__ = ["context"]
+
+_TERMS = (
+    (
+        "Mission",
+        ("A typical composition of a basket: a share for every category. What one goes shopping for."),
+    ),
+    (
+        "Share of baskets",
+        (
+            "The sum of the baskets' probabilities for the mission, over all baskets learnt from. It "
+            "need not be a whole number of baskets, because a basket may belong to several missions "
+            "in part."
+        ),
+    ),
+    (
+        "Lift",
+        (
+            "The share of a category among the lines of the mission, divided by its share among all "
+            "lines. 4× means four times as common as usual; 1× is as common as everywhere."
+        ),
+    ),
+    (
+        "Support",
+        ("How many lines of the data stand behind a lift. High lifts with little support are left out."),
+    ),
+    (
+        "Main mission",
+        "The mission with the largest weight in a customer's own mix.",
+    ),
+    (
+        "BIC, ICL, AIC",
+        (
+            "Scores of a number of missions, lower is better: each rewards a close description of the "
+            "baskets and charges for size. AIC charges least; ICL also wants baskets to belong "
+            "clearly to one mission."
+        ),
+    ),
+    (
+        "Log-likelihood, nat",
+        (
+            "How well later baskets are foreseen, as the logarithm of their probability. 0.1 nats "
+            "more per basket mean that a typical basket is 11 % more probable."
+        ),
+    ),
+    (
+        "Error of a customer",
+        (
+            "The distance between the shares of categories foreseen and those bought later, added up "
+            "over the categories: 0 is exactly right, 2 is completely wrong."
+        ),
+    ),
+    (
+        "Standard error",
+        (
+            "The uncertainty from having seen these baskets and not others. It is paired: both "
+            "predictions are compared on the same baskets."
+        ),
+    ),
+)
+
+
+def context(results: Results) -> dict[str, Any]:
+    """Terms, settings and remarks.
+
+    Parameters
+    ----------
+    results : Results
+        The results.
+
+    Returns
+    -------
+    dict
+        Rows of the glossary and of the settings, and the run's notes.
+    """
+    return {
+        "id": "method",
+        "title": "Method and settings",
+        "template": "method.html.j2",
+        "terms": _TERMS,
+        "settings": [
+            (str(name).replace("_", " ").capitalize(), _setting(value))
+            for name, value in results.command.items()
+            if value is not None
+        ],
+        "notes": results.notes,
+        "version": str(results.raw.get("mixtura_version") or words.UNKNOWN),
+        "created": words.date(results.raw.get("created"), clock=True),
+    }
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(entry) for entry in value)
+    return str(value)
