@@ -7,7 +7,7 @@ Every message says where (row, column, component), what was found, what was expe
     MixturaError
     ├── InvalidDataError (ValueError)        the data cannot be used as given
     │   └── ColumnNotFoundError (KeyError)   a named column is not there
-    ├── InvalidParameterError (ValueError)   a setting is outside its domain
+    ├── InvalidParameterError (ValueError, TypeError)  a setting is outside its domain
     ├── DegenerateComponentError (ValueError)  components without a maximum of the likelihood
     ├── ObjectiveFellError (RuntimeError)    an exact step lowered the objective: a bug, please report
     ├── ModelFileError (ValueError)          not a model file, or one this version does not know
@@ -73,7 +73,7 @@ class ColumnNotFoundError(InvalidDataError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
-class InvalidParameterError(MixturaError, ValueError):
+class InvalidParameterError(MixturaError, ValueError, TypeError):
     """A setting is outside its domain; the message lists what is allowed."""
 
 

@@ -165,6 +165,9 @@ class Model(Protocol):
 class Component(Protocol):
     """K of them at once: anything that a mixture or a hidden Markov model can have."""
 
+    centred: bool
+    """Whether rows are taken about the columns' means (the encoding's origin)."""
+
     @property
     def n_components(self) -> int:
         """K, number of components."""

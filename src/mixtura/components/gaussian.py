@@ -59,6 +59,8 @@ class Gaussian:
         In the shape of `model`: (K, D, D), (D, D), (K, D) or (K,).
     model : CovarianceModel, default Full()
         The covariance structure.
+    precision_cholesky : ndarray, optional
+        Factor of the precision in scikit-learn's shape; made from `covariance` where it is not given.
 
     Examples
     --------
@@ -67,13 +69,20 @@ class Gaussian:
     array([[-1.8379]])
     """
 
+    #: Rows are taken about the columns' means.
+    centred = True
+
     def __init__(
-        self, mean: Array | None = None, covariance: Array | None = None, model: CovarianceModel | None = None
+        self,
+        mean: Array | None = None,
+        covariance: Array | None = None,
+        model: CovarianceModel | None = None,
+        precision_cholesky: Array | None = None,
     ) -> None:
         self.model = Full() if model is None else model
         self._mean = None if mean is None else np.asarray(mean, dtype=np.float64)
         self._covariance = None if covariance is None else np.asarray(covariance, dtype=np.float64)
-        self._factor: Array | None = None  # of the precision, made on first use
+        self._factor = precision_cholesky  # made from the covariance on first use
         self._natural: Array | None = None
         self._distance: float | None = None  # squared, of the farthest mean from the origin, in its own spread
         self.exact = self.model.regularization == 0.0

@@ -1,5 +1,6 @@
 """Batch sources: what turns a table into batches that fit the cache."""
 
-from mixtura.data.arrays import DenseSource, Rows, SparseSource, block_rows
+from mixtura.data.arrays import DenseSource, Rows, SparseSource, block_rows, make_source
+from mixtura.data.columns import column_encoding, count_encoding
 
-__all__ = ["DenseSource", "Rows", "SparseSource", "block_rows"]
+__all__ = ["DenseSource", "Rows", "SparseSource", "block_rows", "column_encoding", "count_encoding", "make_source"]

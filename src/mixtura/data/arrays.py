@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from mixtura.protocols import Array, Batch, Encoding
 
-__all__ = ["DenseSource", "Rows", "SparseSource", "block_rows"]
+__all__ = ["DenseSource", "Rows", "SparseSource", "block_rows", "make_source"]
 
 # Bytes of one block's features and scores: about half of a core's second-level cache.
 _BLOCK_BYTES = 512 * 1024
@@ -180,3 +180,21 @@ class SparseSource(Rows):
             )
             self._cache[index] = kept
         return kept
+
+
+def make_source(
+    x: Any,
+    encoding: Encoding,
+    sample_weight: Array | None = None,
+    unit_offsets: Array | None = None,
+    rows_per_batch: int = 4096,
+) -> Rows:
+    """The source that fits the table: sparse or dense.
+
+    Examples
+    --------
+    >>> type(make_source(np.zeros((2, 1)), Encoding(1))).__name__
+    'DenseSource'
+    """
+    kind = SparseSource if sp.issparse(x) else DenseSource
+    return kind(x, encoding, sample_weight, unit_offsets, rows_per_batch)

@@ -120,6 +120,8 @@ class FamilyComponents:
     """
 
     exact = True
+    #: Rows are taken as they are, not about the columns' means.
+    centred = False
 
     def __init__(self, family: ExponentialFamily, natural: Array | None = None) -> None:
         self.family = family

@@ -1,0 +1,270 @@
+"""From a table and settings to the best of several runs: what every user class calls.
+
+There is one path: make starts, screen them by short runs where sieving is asked for, run the rest to their end,
+keep the best. Everything that differs between models is in `Problem`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mixtura.data import block_rows, make_source
+from mixtura.exceptions import DegenerateComponentError
+from mixtura.executors import Serial
+from mixtura.inference import initialize
+from mixtura.inference.driver import FitResult, Progress, run
+from mixtura.inference.restarts import Outcome, Start, StartResult, best_of, run_starts, sieve
+from mixtura.inference.stopping import Stopping
+from mixtura.protocols import Array, Component, Encoding, Executor, Source, Update
+from mixtura.structures import LatentMixture
+
+__all__ = ["Fitted", "Problem", "Settings", "fit", "given_start"]
+
+# Screening: short runs, and what is kept of them.
+_CANDIDATES = 20
+_SHORT_STEPS = 12
+_KEPT_ON_SAMPLE = 5
+_KEPT_ON_ALL = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be learned.
+
+    Parameters
+    ----------
+    x : ndarray (N, D) or csr_matrix (N, C)
+        The table.
+    sample_weight : ndarray, shape (N,), or None
+        Weights.
+    encoding : Encoding
+        How rows become numbers.
+    components : Component
+        Blank or not: only settings matter.
+    structure : callable
+        Makes a structure from counts (K,).
+    embed : callable
+        ``embed(rows, weight)`` returns the matrices in which partitions are looked for, best first.
+    update : callable
+        ``update(n_components)`` returns the update rule.
+    n_components : int
+        K.
+    unit_offsets : ndarray, optional
+        Where units begin.
+    """
+
+    x: Any
+    sample_weight: Array | None
+    encoding: Encoding
+    components: Component
+    structure: initialize.StructureMaker
+    embed: Callable[[Any, Array], Sequence[Any]]
+    update: Callable[[int], Update]
+    n_components: int
+    unit_offsets: Array | None = None
+
+    def source(self) -> Source:
+        """All rows, in blocks that fit the cache."""
+        rows = block_rows(self.components.n_statistics(self.encoding.n_features), self.n_components)
+        return make_source(self.x, self.encoding, self.sample_weight, self.unit_offsets, rows)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Problem:
+        """The same problem on at most `size` random rows of positive weight, each its own unit."""
+        n_rows = self.x.shape[0]
+        positive = None if self.sample_weight is None else np.flatnonzero(self.sample_weight > 0)
+        n_usable = n_rows if positive is None else positive.size
+        if n_usable <= size and self.unit_offsets is None:
+            return self
+        chosen = np.sort(rng.choice(n_usable, size=min(size, n_usable), replace=False))
+        rows = chosen if positive is None else positive[chosen]
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, x=self.x[rows], sample_weight=weight, unit_offsets=None)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How it is learned.
+
+    Parameters
+    ----------
+    init : str
+        "sieve", or the name of a partition rule (`mixtura.inference.initialize.PARTITIONS`).
+    n_init : int
+        Starts (for "sieve": rounds of screening).
+    stopping : Stopping
+        Of the runs on all rows.
+    executor : Executor
+        Who sums on all rows.
+    callbacks : sequence of callable
+        Called after every pass over all rows.
+    """
+
+    init: str
+    n_init: int
+    stopping: Stopping
+    executor: Executor
+    callbacks: Sequence[Callable[[Progress], object]] = ()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The best run and the record of all.
+
+    Parameters
+    ----------
+    best : FitResult
+        The run kept.
+    starts : tuple of StartResult
+        Every start, in the order run; those carried to the end on all rows come last.
+    best_start : int
+        Index into `starts` of the run kept.
+    """
+
+    best: FitResult
+    starts: tuple[StartResult, ...]
+    best_start: int
+
+
+def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: LatentMixture | None = None) -> Fitted:
+    """Learn a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        What.
+    settings : Settings
+        How.
+    rng : numpy.random.Generator
+        Source of the starts' seeds.
+    given : LatentMixture, optional
+        A start; no other is made.
+
+    Returns
+    -------
+    Fitted
+        The best run.
+
+    Raises
+    ------
+    DegenerateComponentError
+        If every start collapsed.
+    """
+    source = problem.source()
+    runner = _runner(problem, source, settings)
+    screened: list[StartResult] = []
+    if given is not None:
+        starts = [Start("given", 0, lambda: given)]
+    elif settings.init == "sieve":
+        starts, screened = _sieved(problem, settings, rng)
+    else:
+        starts = _named(problem, settings.init, settings.n_init, rng)
+    outcomes = run_starts(starts, runner)
+    return _best(outcomes, screened, starts, runner)
+
+
+def _best(
+    outcomes: list[Outcome], screened: Sequence[StartResult], starts: Sequence[Start], runner: Callable[..., FitResult]
+) -> Fitted:
+    order = best_of(outcomes)
+    if not order:  # run the first again outside the net, so that its own error is seen
+        runner(starts[0].make())
+        raise DegenerateComponentError([])
+    fit_result, _ = outcomes[order[0]]
+    if fit_result is None:
+        raise DegenerateComponentError([])
+    return Fitted(fit_result, (*screened, *(result for _, result in outcomes)), len(screened) + order[0])
+
+
+def given_start(problem: Problem, rng: np.random.Generator, rule: str) -> LatentMixture:
+    """One start by a rule, for callers that then replace some of its parameters."""
+    return _named(problem, "kmeans" if rule == "sieve" else rule, 1, rng)[0].make()
+
+
+def _runner(problem: Problem, source: Source, settings: Settings) -> Callable[[LatentMixture], FitResult]:
+    def runner(model: LatentMixture) -> FitResult:
+        return run(
+            model,
+            source,
+            update=problem.update(model.n_components),
+            executor=settings.executor,
+            stopping=settings.stopping,
+            callbacks=settings.callbacks,
+        )
+
+    return runner
+
+
+def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -> list[Start]:
+    """Starts of one partition rule in the first embedding; the partition is hard, as in scikit-learn."""
+    sample = problem.sample(_sample_size(problem, floor=50_000), rng)
+    weight = _weights(sample)
+    embedding = sample.embed(sample.x, weight)[0]
+    source = sample.source()
+    return [
+        Start(rule, seed, partial(_make, sample, source, embedding, weight, rule, seed, soft=0.0))
+        for seed in (int(rng.integers(2**31 - 1)) for _ in range(n_init))
+    ]
+
+
+def _sieved(problem: Problem, settings: Settings, rng: np.random.Generator) -> tuple[list[Start], list[StartResult]]:
+    """Screen many short runs on a sample, run the best few on there, hand on the best of those."""
+    sample = problem.sample(_sample_size(problem, floor=3000), rng)
+    weight = _weights(sample)
+    embeddings = sample.embed(sample.x, weight)
+    source = sample.source()
+    candidates = []
+    for rule, which, soft in _recipe(len(embeddings), _CANDIDATES * settings.n_init):
+        seed = int(rng.integers(2**31 - 1))
+        make = partial(_make, sample, source, embeddings[which], weight, rule, seed, soft=soft)
+        candidates.append(Start(f"{rule}, embedding {which + 1}", seed, make))
+        if problem.n_components == 1:
+            break
+    small = replace(settings, executor=Serial(), callbacks=())
+    short = replace(small, stopping=replace(settings.stopping, max_iter=min(_SHORT_STEPS, settings.stopping.max_iter)))
+    outcomes = run_starts(candidates, _runner(sample, source, short))
+    kept, left = sieve(outcomes, candidates, _KEPT_ON_SAMPLE)
+    if not kept or problem.n_components == 1:
+        return candidates[:1], left[1:]
+    if sample is problem:
+        return kept, left
+    outcomes = run_starts(kept, _runner(sample, source, small))
+    final, more = sieve(outcomes, kept, _KEPT_ON_ALL)
+    return (final, [*left, *more]) if final else (kept, left)
+
+
+def _recipe(n_embeddings: int, size: int) -> list[tuple[str, int, float]]:
+    """Rule, embedding and softness of each candidate: k-means in every embedding first, then looser rules."""
+    looser = [("k-means++", 0), ("random_from_data", 0), ("kmeans", 0), ("k-means++", n_embeddings - 1)]
+    cycle = [("kmeans", which) for which in range(n_embeddings)] + looser + [("random", 0)]
+    return [(*cycle[i % len(cycle)], 0.0 if cycle[i % len(cycle)][0] == "random" else 0.1) for i in range(size)]
+
+
+def _make(
+    sample: Problem, source: Source, embedding: Any, weight: Array, rule: str, seed: int, *, soft: float
+) -> LatentMixture:
+    rng = np.random.default_rng(seed)
+    resp = initialize.PARTITIONS[rule](embedding, weight, sample.n_components, rng)
+    if soft or not resp.any(axis=0).all():  # fewer distinct rows than components: let all of them share
+        soft = soft or 0.1
+        resp = initialize.soften(resp, soft)
+    return initialize.from_responsibilities(resp, source, sample.components, sample.structure, sample.encoding)
+
+
+def _sample_size(problem: Problem, floor: int) -> int:
+    """Rows of the sample: enough for every component to have twenty rows a column."""
+    return int(min(max(floor, 20 * problem.n_components * (problem.encoding.n_features + 1)), 100_000))
+
+
+def _weights(problem: Problem) -> Array:
+    return np.ones(problem.x.shape[0]) if problem.sample_weight is None else problem.sample_weight
+
+
+def deadline(time_budget: float | None) -> float | None:
+    """Monotonic time at which a budget of seconds, starting now, ends."""
+    return None if time_budget is None else time.monotonic() + time_budget

@@ -1,0 +1,7 @@
+"""User classes with the familiar fit and predict."""
+
+from mixtura.models.gaussian_mixture import GaussianMixture
+from mixtura.models.loading import load
+from mixtura.models.multinomial_mixture import GroupedMultinomialMixture, MultinomialMixture
+
+__all__ = ["GaussianMixture", "GroupedMultinomialMixture", "MultinomialMixture", "load"]

@@ -1,0 +1,288 @@
+"""Gaussian mixtures, with scikit-learn's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mixtura.components import COVARIANCES, Gaussian
+from mixtura.data import column_encoding
+from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean
+from mixtura.inference.driver import FitResult, Progress
+from mixtura.inference.fitting import Problem, given_start
+from mixtura.inference.initialize import gaussian_embeddings, nearest
+from mixtura.inference.updates import Maximization, policy
+from mixtura.models._base import BaseMixture
+from mixtura.protocols import Array, Encoding, Executor
+from mixtura.structures import Independent, LatentMixture
+
+__all__ = ["GaussianMixture"]
+
+
+class GaussianMixture(BaseMixture):
+    """Gaussian mixture: a drop-in for scikit-learn's class.
+
+    Same names for parameters, attributes and methods. Where the defaults differ, it is so that they reach the
+    optimum: the start is a sieve of many short runs (`init_params`), and `tol` bounds the gain still to come.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Covariance structure.
+    tol : float, default 1e-5
+        Bound on the estimated remaining gain of the log-likelihood per row (nats), not on the last gain.
+    reg_covar : float, default 1e-6
+        Added to every variance, in squared units of the data.
+    max_iter : int, default 1000
+        Most EM steps of a run.
+    n_init : int, default 1
+        Starts; for the sieve, rounds of twenty candidates.
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+        Where to start. "sieve" screens k-means (on whitened, standardised and raw columns), random rows and random
+        partitions by short runs and keeps the best. The others are scikit-learn's, on whitened columns.
+    weights_init, means_init, precisions_init : array_like, optional
+        Given start, in scikit-learn's shapes; what is not given follows from the rest.
+    random_state : int, RandomState instance or None, default None
+        Seed of the starts and of `sample`.
+    warm_start : bool, default False
+        Start from the last fit.
+    verbose : int, default 0
+        A positive number shows a progress bar, and warns of spurious solutions.
+    verbose_interval : int, default 10
+        Kept for scikit-learn's programs; the progress bar does not need it.
+    on_degenerate : {"reseed", "raise", "drop", "prior"}, default "reseed"
+        What happens to a component that loses its rows or its variance: replaced by half of the largest one, an
+        error, left out, or given a small prior.
+    time_budget : float, optional
+        Seconds after which the best model so far is returned.
+    callbacks : sequence of callable, default ()
+        Called with :class:`~mixtura.inference.Progress` after every pass; one that returns True ends the run.
+    executor : Executor, optional
+        :class:`~mixtura.executors.Serial` or :class:`~mixtura.executors.Threads`. Default by the size of the data.
+    dtype : {"float64", "float32"}, default "float64"
+        Type in which blocks are computed; sums are always float64.
+
+    Attributes
+    ----------
+    weights_ : ndarray, shape (K,)
+        Mixture weights.
+    means_ : ndarray, shape (K, D)
+        Means.
+    covariances_ : ndarray
+        (K, D, D), (D, D), (K, D) or (K,) by covariance type.
+    precisions_, precisions_cholesky_ : ndarray
+        Their inverses and the inverses' factors.
+    converged_ : bool
+        Whether the tolerance was met (running out of steps is not convergence).
+    n_iter_ : int
+        EM steps of the best run.
+    lower_bound_ : float
+        Mean log-likelihood per row of the parameters returned.
+    lower_bounds_ : list of float
+        The same after every step of the best run.
+    starts_ : tuple of StartResult
+        Every start with its objective, reason and seed.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    References
+    ----------
+    .. [1] C. M. Bishop (2006), Pattern Recognition and Machine Learning, section 9.2.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(0, 1, (100, 1)), rng.normal(9, 2, (300, 1))])
+    >>> mixture = GaussianMixture(2, random_state=0).fit(X)
+    >>> mixture.weights_[np.argsort(mixture.means_.ravel())].round(2)
+    array([0.25, 0.75])
+    """
+
+    _saved_arrays: ClassVar[tuple[str, ...]] = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
+
+    def __init__(  # noqa: PLR0913 - scikit-learn's parameters
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-5,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "sieve",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        on_degenerate: str = "reseed",
+        time_budget: float | None = None,
+        callbacks: Sequence[Callable[[Progress], object]] = (),
+        executor: Executor | None = None,
+        dtype: str = "float64",
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.on_degenerate = on_degenerate
+        self.time_budget = time_budget
+        self.callbacks = callbacks
+        self.executor = executor
+        self.dtype = dtype
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        for name, choices in (("covariance_type", list(COVARIANCES)), ("dtype", ["float64", "float32"])):
+            value = getattr(self, name)
+            if value not in choices:
+                msg = (
+                    f"The '{name}' parameter of {type(self).__name__} must be a str among {set(choices)}. "
+                    f"Got {value!r} instead. {did_you_mean(str(value), choices)}"
+                )
+                raise InvalidParameterError(msg)
+
+    def _blank(self) -> Gaussian:
+        return Gaussian(model=COVARIANCES[self.covariance_type](float(self.reg_covar)))
+
+    def _problem(self, X: Array, sample_weight: Array | None) -> Problem:
+        self._fitted_dtype = X.dtype
+        return Problem(
+            X,
+            sample_weight,
+            column_encoding(X, sample_weight, self.dtype),
+            self._blank(),
+            _independent,
+            gaussian_embeddings,
+            lambda _: Maximization(policy=policy(self.on_degenerate)),
+            self.n_components,
+        )
+
+    # --- starts -----------------------------------------------------------------------------------------------
+    def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
+        n_features = problem.encoding.n_features
+        weights, means, precisions = self._check_start(n_features)
+        if self.warm_start and hasattr(self, "means_"):
+            weights, means, covariance = self.weights_, self.means_, self.covariances_
+            return self._start_from(problem, weights, means, covariance)
+        if weights is None and means is None and precisions is None:
+            return None
+        if means is None:
+            model = given_start(problem, rng, self.init_params)
+        else:
+            model = self._from_means(problem, means, rng)
+        gaussian = model.components
+        covariance = gaussian.covariance if precisions is None else self._from_precisions(precisions)
+        centres = gaussian.mean + problem.encoding.origin if means is None else means
+        return self._start_from(problem, model.structure.weights if weights is None else weights, centres, covariance)
+
+    def _start_from(self, problem: Problem, weights: Array, means: Array, covariance: Array) -> LatentMixture:
+        components = self._blank().replace(np.asarray(means, dtype=np.float64) - problem.encoding.origin, covariance)
+        with np.errstate(divide="ignore"):
+            return LatentMixture(components, Independent(np.log(weights)), problem.encoding)
+
+    def _from_means(self, problem: Problem, means: Array, rng: np.random.Generator) -> LatentMixture:
+        """Weights and covariances of the rows nearest to each given mean."""
+        from mixtura.inference.initialize import from_responsibilities, soften
+
+        sample = problem.sample(50_000, rng)
+        scale = np.where(problem.encoding.scale > 0, problem.encoding.scale, 1.0)
+        resp = soften(nearest(sample.x / scale, means / scale))
+        return from_responsibilities(resp, sample.source(), sample.components, sample.structure, sample.encoding)
+
+    def _check_start(self, n_features: int) -> tuple[Array | None, Array | None, Array | None]:
+        """Given starting values as arrays of the right shape and range."""
+        k, d = self.n_components, n_features
+        shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+        wanted = {"weights": (k,), "means": (k, d), "precisions": shapes[self.covariance_type]}
+        found: dict[str, Array | None] = {}
+        for name, shape in wanted.items():
+            given = getattr(self, f"{name}_init")
+            found[name] = None if given is None else np.asarray(given, dtype=np.float64)
+            array = found[name]
+            if array is not None and array.shape != shape:
+                label = f"{self.covariance_type} precision" if name == "precisions" else name
+                msg = f"The parameter '{label}' should have the shape of {shape}, but got {array.shape}"
+                raise InvalidParameterError(msg)
+        weights = found["weights"]
+        if weights is not None:
+            if np.any(weights < 0) or np.any(weights > 1):
+                msg = f"The parameter 'weights' should be in the range [0, 1], but got max value {weights.max():.5f}, min value {weights.min():.5f}"
+                raise InvalidParameterError(msg)
+            if abs(weights.sum() - 1.0) > 1e-6:
+                msg = f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
+                raise InvalidParameterError(msg)
+        return weights, found["means"], found["precisions"]
+
+    def _from_precisions(self, precisions: Array) -> Array:
+        kind = self.covariance_type
+        if kind in ("diag", "spherical"):
+            if np.any(precisions <= 0):
+                msg = f"'{kind} precision' should be positive"
+                raise InvalidParameterError(msg)
+            return 1.0 / precisions
+        symmetric = np.allclose(precisions, np.swapaxes(precisions, -1, -2))
+        if not symmetric or np.any(np.linalg.eigvalsh(precisions) <= 0):
+            msg = f"'{kind} precision' should be symmetric, positive-definite"
+            raise InvalidParameterError(msg)
+        return np.linalg.inv(precisions)
+
+    # --- results ----------------------------------------------------------------------------------------------
+    def _publish(self, result: FitResult) -> None:
+        components, dtype = result.model.components, self._fitted_dtype
+        factor = components.precision_cholesky
+        self.weights_ = result.model.structure.weights.astype(dtype)
+        self.means_ = (components.mean + result.model.encoding.origin).astype(dtype)
+        self.covariances_ = np.array(components.covariance, dtype=dtype)
+        self.precisions_cholesky_ = factor.astype(dtype)
+        elementwise = self.covariance_type in ("diag", "spherical")
+        self.precisions_ = (factor**2 if elementwise else factor @ np.swapaxes(factor, -1, -2)).astype(dtype)
+
+    def _model(self) -> LatentMixture:
+        weights, means = np.asarray(self.weights_, dtype=np.float64), np.asarray(self.means_, dtype=np.float64)
+        origin = weights @ means / weights.sum()
+        components = Gaussian(
+            means - origin,
+            getattr(self, "covariances_", None),
+            COVARIANCES[self.covariance_type](),
+            np.asarray(self.precisions_cholesky_, dtype=np.float64),
+        )
+        with np.errstate(divide="ignore"):
+            return LatentMixture(components, Independent(np.log(weights)), Encoding(means.shape[1], origin=origin))
+
+    # --- pictures ---------------------------------------------------------------------------------------------
+    def plot_density(self, X: Any = None, ax: Any = None, **options: Any) -> Any:
+        """One-dimensional density with its components; see :func:`mixtura.plots.plot_density`."""
+        from mixtura.plots import plot_density
+
+        return plot_density(self, X, ax=ax, **options)
+
+    def plot_clusters(self, X: Any, ax: Any = None, **options: Any) -> Any:
+        """Two-dimensional rows with ellipses; see :func:`mixtura.plots.plot_clusters`."""
+        from mixtura.plots import plot_clusters
+
+        return plot_clusters(self, X, ax=ax, **options)
+
+
+def _independent(counts: Array) -> Independent:
+    if not np.any(counts > 0):
+        msg = "No component holds any row; expected positive responsibilities. Check sample_weight."
+        raise InvalidDataError(msg)
+    with np.errstate(divide="ignore"):
+        return Independent(np.log(counts))

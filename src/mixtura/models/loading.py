@@ -1,0 +1,50 @@
+"""From a model file to the estimator that wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mixtura.exceptions import ModelFileError, did_you_mean
+from mixtura.models._base import BaseMixture
+from mixtura.models.gaussian_mixture import GaussianMixture
+from mixtura.models.multinomial_mixture import GroupedMultinomialMixture, MultinomialMixture
+from mixtura.persistence import read_model_file
+
+__all__ = ["load"]
+
+_CLASSES: dict[str, type[BaseMixture]] = {
+    kind.__name__: kind for kind in (GaussianMixture, MultinomialMixture, GroupedMultinomialMixture)
+}
+
+
+def load(path: str | Path) -> BaseMixture:
+    """Read a model that `save` wrote; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : str or Path
+        A model file.
+
+    Returns
+    -------
+    estimator
+        Fitted, of the class that was saved.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not a mixtura model, is damaged, or is of a version or class not known here.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from mixtura import GaussianMixture, load
+    >>> path = GaussianMixture().fit(np.arange(6.0).reshape(-1, 1)).save(tempfile.mkdtemp() + "/one.mixtura")
+    >>> load(path).means_
+    array([[2.5]])
+    """
+    content = read_model_file(path)
+    if content.kind not in _CLASSES:
+        msg = f"'{path}' holds a model of class {content.kind!r}, which this version does not know. {did_you_mean(content.kind, _CLASSES)}"
+        raise ModelFileError(msg)
+    return _CLASSES[content.kind]._from_file(content)
