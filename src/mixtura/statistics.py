@@ -11,6 +11,7 @@ The module also knows how second moments about one origin become moments about a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -316,6 +317,13 @@ def total(parts: Iterable[Statistics]) -> Statistics:
     return result
 
 
+@lru_cache(maxsize=64)
+def _triangle(n_features: int) -> tuple[Array, Array]:
+    """Row and column numbers of the upper triangle."""
+    rows, columns = np.triu_indices(n_features)
+    return rows, columns
+
+
 def pack_symmetric(matrices: Array) -> Array:
     """Upper triangles, row by row: (..., D, D) to (..., D (D + 1) / 2).
 
@@ -324,7 +332,7 @@ def pack_symmetric(matrices: Array) -> Array:
     >>> pack_symmetric(np.array([[1.0, 2.0], [2.0, 3.0]]))
     array([1., 2., 3.])
     """
-    rows, columns = np.triu_indices(matrices.shape[-1])
+    rows, columns = _triangle(matrices.shape[-1])
     return matrices[..., rows, columns]
 
 
@@ -337,7 +345,7 @@ def unpack_symmetric(packed: Array, n_features: int) -> Array:
     array([[1., 2.],
            [2., 3.]])
     """
-    rows, columns = np.triu_indices(n_features)
+    rows, columns = _triangle(n_features)
     matrices = np.empty((*packed.shape[:-1], n_features, n_features), dtype=packed.dtype)
     matrices[..., rows, columns] = packed
     matrices[..., columns, rows] = packed

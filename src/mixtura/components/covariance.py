@@ -30,6 +30,9 @@ from scipy.linalg import solve_triangular
 from mixtura.protocols import Array
 from mixtura.statistics import Statistics, pack_symmetric, unpack_symmetric
 
+# Up to this many columns one batched general solve is quicker than K triangular ones.
+_BATCHED = 16
+
 __all__ = ["COVARIANCES", "CovarianceModel", "Diagonal", "Full", "Spherical", "Tied"]
 
 
@@ -177,6 +180,8 @@ class Full(CovarianceModel):
         """Upper factor U with U U' = Lambda, shape (K, D, D)."""
         lower = np.linalg.cholesky(covariance)
         identity = np.eye(covariance.shape[-1])
+        if len(identity) <= _BATCHED:
+            return np.tril(np.linalg.solve(lower, identity)).swapaxes(-1, -2)
         return np.stack([solve_triangular(factor, identity, lower=True).T for factor in lower])
 
     def whiten(self, residual: Array, precision_cholesky: Array, k: int) -> Array:

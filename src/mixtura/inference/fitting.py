@@ -19,7 +19,7 @@ from mixtura.exceptions import DegenerateComponentError
 from mixtura.executors import Serial
 from mixtura.inference import initialize
 from mixtura.inference.driver import FitResult, Progress, run
-from mixtura.inference.restarts import Outcome, Start, StartResult, best_of, run_starts, sieve
+from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
 from mixtura.inference.stopping import Stopping
 from mixtura.protocols import Array, Component, Encoding, Executor, Source, Update
 from mixtura.structures import LatentMixture
@@ -164,7 +164,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: L
         starts, screened = _sieved(problem, settings, rng)
     else:
         starts = _named(problem, settings.init, settings.n_init, rng)
-    outcomes = run_starts(starts, runner)
+    outcomes = run_starts(starts, _watched(problem, source, settings) if settings.init == "sieve" else runner)
     return _best(outcomes, screened, starts, runner)
 
 
@@ -200,6 +200,12 @@ def _runner(problem: Problem, source: Source, settings: Settings) -> Callable[[L
     return runner
 
 
+def _watched(problem: Problem, source: Source, settings: Settings) -> Callable[[LatentMixture], FitResult]:
+    """A runner that gives up runs which cannot catch up with the best."""
+    outrun = Outrun()
+    return outrun.watch(_runner(problem, source, replace(settings, callbacks=(*settings.callbacks, outrun))))
+
+
 def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -> list[Start]:
     """Starts of one partition rule in the first embedding; the partition is hard, as in scikit-learn."""
     sample = problem.sample(_sample_size(problem, floor=50_000), rng)
@@ -226,14 +232,14 @@ def _sieved(problem: Problem, settings: Settings, rng: np.random.Generator) -> t
         if problem.n_components == 1:
             break
     small = replace(settings, executor=Serial(), callbacks=())
-    short = replace(small, stopping=replace(settings.stopping, max_iter=min(_SHORT_STEPS, settings.stopping.max_iter)))
+    short = replace(small, stopping=replace(settings.stopping, max_iter=_SHORT_STEPS))
     outcomes = run_starts(candidates, _runner(sample, source, short))
     kept, left = sieve(outcomes, candidates, _KEPT_ON_SAMPLE)
     if not kept or problem.n_components == 1:
         return candidates[:1], left[1:]
     if sample is problem:
         return kept, left
-    outcomes = run_starts(kept, _runner(sample, source, small))
+    outcomes = run_starts(kept, _watched(sample, source, small))
     final, more = sieve(outcomes, kept, _KEPT_ON_ALL)
     return (final, [*left, *more]) if final else (kept, left)
 

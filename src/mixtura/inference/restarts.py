@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mixtura.exceptions import DegenerateComponentError, InvalidDataError
-from mixtura.inference.driver import FitResult
-from mixtura.inference.stopping import Reason, catch_interrupt
+from mixtura.inference.driver import FitResult, Progress
+from mixtura.inference.stopping import Reason, catch_interrupt, remaining_gain
 from mixtura.structures import LatentMixture
 
-__all__ = ["Runner", "Start", "StartResult", "agreeing", "best_of", "run_starts"]
+__all__ = ["Outrun", "Runner", "Start", "StartResult", "agreeing", "best_of", "run_starts"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,50 @@ class StartResult:
     seconds: float = 0.0
 
 
+class Outrun:
+    """Callback that ends a run which cannot catch up with the best one before it.
+
+    A run is given up when its objective plus ten times its estimated remaining gain stays below the best final
+    objective, after `patience` steps at least.
+
+    Parameters
+    ----------
+    patience : int, default 20
+        Steps that every run is given.
+    """
+
+    def __init__(self, patience: int = 20) -> None:
+        self.patience = patience
+        self.best = -np.inf
+        self._history: list[float] = []
+
+    def __call__(self, progress: Progress) -> bool:
+        """Whether to stop."""
+        if progress.step == 0:
+            self._history = []
+        self._history.append(progress.objective)
+        if progress.step < self.patience:
+            return False
+        return progress.objective + 10.0 * remaining_gain(self._history[-3:]) < self.best
+
+    def watch(self, runner: Runner) -> Runner:
+        """The same runner, remembering the best objective so far."""
+
+        def watched(model: LatentMixture) -> FitResult:
+            result = runner(model)
+            if not model_suspects(result):
+                self.best = max(self.best, result.objective)
+            return result
+
+        return watched
+
+
+def model_suspects(fit: FitResult) -> dict[int, str]:
+    """Components of a run on a handful of rows or with almost no variance."""
+    suspects: dict[int, str] = fit.model.suspects(fit.statistics)
+    return suspects
+
+
 Runner = Callable[[LatentMixture], FitResult]
 Outcome = tuple[FitResult | None, StartResult]
 
@@ -124,7 +168,7 @@ def record(start: Start, fit: FitResult) -> StartResult:
         fit.reason,
         fit.n_iter,
         per_unit,
-        fit.model.suspects(fit.statistics),
+        model_suspects(fit),
         "; ".join(fit.events),
         fit.seconds,
     )
@@ -183,5 +227,5 @@ def agreeing(results: Sequence[StartResult], tol: float) -> tuple[int, int]:
     tuple of int
         (runs within `tol` of the best, runs carried to their end).
     """
-    ended = [result.objective for result in results if result.reason not in (Reason.SCREENED, Reason.DEGENERATE)]
+    ended = [result.objective for result in results if result.reason not in (Reason.SCREENED, Reason.DEGENERATE, Reason.STOPPED)]
     return (sum(value >= max(ended) - tol for value in ended), len(ended)) if ended else (0, 0)

@@ -14,6 +14,9 @@ from types import FrameType
 
 from mixtura.exceptions import InvalidParameterError
 
+# With one gain there is no ratio yet; 0.99 is assumed, which sums to a hundred times the gain.
+_SLOWEST = 100.0
+
 __all__ = ["Interruption", "Reason", "Stopping", "catch_interrupt", "remaining_gain"]
 
 
@@ -40,7 +43,7 @@ def remaining_gain(history: Sequence[float]) -> float:
     Returns
     -------
     float
-        Non-negative; infinity while it cannot be estimated (fewer than three values, or gains that do not shrink).
+        Non-negative; infinity while it cannot be estimated (no gain yet, or gains that do not shrink).
 
     Notes
     -----
@@ -63,7 +66,7 @@ def remaining_gain(history: Sequence[float]) -> float:
     if abs(gain) <= 4e-15 * scale:
         return abs(gain)
     if len(history) < 3:
-        return float("inf")
+        return _SLOWEST * abs(gain)
     before = history[-2] - history[-3]
     if abs(before) <= abs(gain):
         # Gains that grow: far from the end, unless all of it is rounding.

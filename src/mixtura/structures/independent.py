@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from scipy.special import logsumexp
 
 from mixtura.kernels.softmax import responsibilities
 from mixtura.protocols import Array, Batch, Inference, Memory
@@ -41,7 +40,8 @@ class Independent:
 
     def __init__(self, log_weights: Array) -> None:
         log_weights = np.asarray(log_weights, dtype=np.float64)
-        self.log_weights = log_weights - logsumexp(log_weights)
+        largest = log_weights.max()
+        self.log_weights = log_weights - (largest + np.log(np.exp(log_weights - largest).sum()))
 
     def __repr__(self) -> str:
         return f"Independent(K={self.n_components})"
