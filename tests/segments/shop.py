@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 CATEGORIES = ["MILK", "BREAD", "CHEESE", "BEER", "CRISPS", "PIZZA", "NAPPIES", "BABY FOOD", "WIPES"]
-PROFILES = np.kron(np.eye(3), np.full((3, 3), 0.3)) + 0.1 / 9
+PROFILES = np.kron(np.eye(3), np.full((1, 3), 0.3)) + 0.1 / 9
 PROFILES /= PROFILES.sum(axis=1, keepdims=True)
 
 

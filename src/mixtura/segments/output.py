@@ -1,0 +1,248 @@
+"""Results on disk: the whole folder appears under its name at once, or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixtura.exceptions import InvalidDataError, OutputError, optional_import
+
+__all__ = ["check_target", "new_folder", "plain", "read_missions", "write_file", "write_json", "write_table"]
+
+MISSIONS = "missions.json"
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot be written, before hours of work.
+
+    Parameters
+    ----------
+    target : Path
+        The folder of results.
+    overwrite : bool
+        Whether results of an earlier run may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If `target` exists and may not be replaced, or its parent cannot be written.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        message = (
+            f"the output '{target}' is a file or a link. Expected the name of a folder that does not "
+            "exist yet."
+        )
+        raise OutputError(message)
+    if target.exists() and not overwrite:
+        message = (
+            f"the output folder '{target}' exists. Expected a new name; choose another one, or allow to "
+            "replace it "
+            "(overwrite=True, --overwrite)."
+        )
+        raise OutputError(message)
+    if target.exists() and any(target.iterdir()) and not (target / MISSIONS).exists():
+        message = (
+            f"the output folder '{target}' holds other files and no {MISSIONS}, so it is not replaced. "
+            "Choose another folder, or empty this one yourself."
+        )
+        raise OutputError(message)
+    with _explained(target):
+        parent = target.absolute().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=parent):
+            pass
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Any failure of the file system as one error."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        message = (
+            f"the output '{target}' could not be written: {error.strerror or error}. Expected a "
+            "place that may be "
+            "written to and has room; nothing was left under that name. Choose another folder, or make room."
+        )
+        raise OutputError(message) from error
+
+
+@contextmanager
+def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary folder beside the target, which takes its name when all has been written.
+
+    Parameters
+    ----------
+    target : Path
+        The final name.
+    overwrite : bool
+        Whether results of an earlier run are replaced; they stay untouched until the new ones are complete.
+
+    Yields
+    ------
+    Path
+        Where to write. It is removed if anything fails, an interruption included.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written.
+    """
+    check_target(target, overwrite=overwrite)
+    with _explained(target):
+        parent = target.absolute().parent
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=parent))
+        try:
+            yield partial
+            # Temporary files are private; results are as readable as any other file of the user's.
+            partial.chmod(0o777 & ~_umask())
+            for path in partial.iterdir():
+                path.chmod(0o666 & ~_umask())
+            _take_place(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _take_place(partial: Path, target: Path) -> None:
+    """Rename; an earlier folder steps aside first and comes back if that fails."""
+    if not target.exists():
+        partial.rename(target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=partial.parent))
+    try:
+        target.rename(aside / "folder")
+        try:
+            partial.rename(target)
+        except BaseException:
+            (aside / "folder").rename(target)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def plain(value: Any) -> Any:
+    """Replace what JSON does not know: arrays become lists, NaN and infinity null.
+
+    Examples
+    --------
+    >>> plain({"a": np.arange(2), "b": np.float64("nan"), "c": (np.int64(3), "x")})
+    {'a': [0, 1], 'b': None, 'c': [3, 'x']}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write readable JSON without NaN."""
+    text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_table(columns: Mapping[str, Any], path: Path) -> None:
+    """Write named arrays of equal length as a Parquet file, or as CSV where the name says so.
+
+    Parameters
+    ----------
+    columns : Mapping[str, ndarray]
+        Name to values.
+    path : Path
+        Ends in ``.parquet`` or ``.csv``.
+    """
+    pyarrow = optional_import("pyarrow", "segment")
+    table = pyarrow.table({name: pyarrow.array(values) for name, values in columns.items()})
+    if path.suffix.lower() == ".csv":
+        optional_import("pyarrow.csv", "segment").write_csv(table, path)
+    else:
+        optional_import("pyarrow.parquet", "segment").write_table(table, path)
+
+
+def write_file(columns: Mapping[str, Any], target: Path) -> None:
+    """Write one table, whole or not at all.
+
+    Parameters
+    ----------
+    columns : Mapping[str, ndarray]
+        Name to values.
+    target : Path
+        Ends in ``.parquet`` or ``.csv``; an existing file is replaced when the new one is complete.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with _explained(target):
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.stem}.part{target.suffix}")
+        try:
+            write_table(columns, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def read_missions(folder: Path) -> dict[str, Any]:
+    """Read missions.json of a folder of results.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `segment_transactions`.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none, or it is not JSON.
+    """
+    path = folder / MISSIONS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        message = (
+            f"'{folder}' has no {MISSIONS}. Expected a folder that `mixtura segment` has written; "
+            "check the path."
+        )
+        raise InvalidDataError(message) from error
+    except (OSError, ValueError) as error:
+        message = (
+            f"'{path}' cannot be read ({error}). Expected the file as `mixtura segment` wrote it; "
+            "run it again."
+        )
+        raise InvalidDataError(message) from error
+    if not isinstance(content, dict):
+        message = (
+            f"'{path}' holds a {type(content).__name__}. Expected an object as `mixtura segment` wrote it."
+        )
+        raise InvalidDataError(message)
+    return content
