@@ -127,9 +127,9 @@ class Gaussian:
         return len(self.mean)
 
     def n_statistics(self, n_features: int) -> int:
-        """1 + D + second-order features (what one row of a block costs)."""
+        """Numbers per row that should stay in the cache together: all of T(x), or little where components stream."""
         packed = n_features <= self.model.packed_limit
-        return 1 + n_features + (self.model.n_second(n_features) if packed else 2 * n_features)
+        return 1 + n_features + self.model.n_second(n_features) if packed else 1 + n_features // 4
 
     def n_parameters(self) -> int:
         """K D means and the covariances' own number."""

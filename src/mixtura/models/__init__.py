@@ -2,6 +2,7 @@
 
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.loading import load
+from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import GroupedMultinomialMixture, MultinomialMixture
 
-__all__ = ["GaussianMixture", "GroupedMultinomialMixture", "MultinomialMixture", "load"]
+__all__ = ["GaussianMixture", "GroupedMultinomialMixture", "Mixture", "MultinomialMixture", "load"]

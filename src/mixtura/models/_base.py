@@ -31,6 +31,7 @@ from mixtura.executors import Serial, Threads
 from mixtura.inference import criteria
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.fitting import Fitted, Problem, Settings, deadline, fit
+from mixtura.inference.grow import resized
 from mixtura.inference.initialize import PARTITIONS
 from mixtura.inference.progress import FitProgress
 from mixtura.inference.restarts import StartResult, agreeing
@@ -55,7 +56,7 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     tol: float
     max_iter: int
     n_init: int
-    init_params: str
+    init_params: Any
     random_state: Any
     warm_start: bool
     verbose: int
@@ -79,6 +80,10 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """A start that the user gave (or the last fit, when warm), or None."""
 
     @abstractmethod
+    def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
+        """A start from another fitted estimator, with as many components as that one."""
+
+    @abstractmethod
     def _publish(self, result: FitResult) -> None:
         """Set the fitted attributes."""
 
@@ -96,20 +101,17 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             lowest = 0 if name == "max_iter" else 1
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
-                msg = f"The '{name}' parameter of {type(self).__name__} must be an int in the range [{lowest}, inf). Got {value!r} instead."
+                msg = f"{name} is {value!r}; expected a whole number of at least {lowest}."
                 raise InvalidParameterError(msg)
         for name in ("tol", "reg_covar", "pseudo_count", "time_budget"):
             value = getattr(self, name, None)
             if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
-                msg = f"The '{name}' parameter of {type(self).__name__} must be a float in the range [0.0, inf). Got {value!r} instead."
+                msg = f"{name} is {value!r}; expected a number of at least 0."
                 raise InvalidParameterError(msg)
-        choices = ["sieve", *PARTITIONS]
-        if self.init_params not in choices:
-            msg = (
-                f"The 'init_params' parameter of {type(self).__name__} must be a str among {set(choices)}. "
-                f"Got {self.init_params!r} instead. {did_you_mean(str(self.init_params), choices)}"
-            )
-            raise InvalidParameterError(msg)
+        if isinstance(self.init_params, BaseMixture):
+            check_is_fitted(self.init_params)
+        else:
+            check_choice("init_params", self.init_params, ["sieve", *PARTITIONS])
         policy(self.on_degenerate)
 
     # --- fitting ----------------------------------------------------------------------------------------------
@@ -155,10 +157,10 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _fit(self, problem: Problem) -> FitResult:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         rng = np.random.default_rng(seed)
-        given = self._given(problem, rng)
+        given = self._start(problem, rng)
         with FitProgress(f"{type(self).__name__} K={self.n_components}", self.max_iter, enabled=bool(self.verbose)) as bar:
             settings = Settings(
-                self.init_params,
+                "given" if given is not None else self.init_params,
                 self.n_init,
                 Stopping(self.tol, self.max_iter, deadline(self.time_budget)),
                 self._executor(problem),
@@ -168,6 +170,13 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self._finish(fitted)
         self._sampler = np.random.default_rng(rng.integers(2**63))
         return fitted.best
+
+    def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
+        """The given start, if any: a fitted model, or starting values."""
+        if not isinstance(self.init_params, BaseMixture):
+            return self._given(problem, rng)
+        model = self._from_fitted(problem, self.init_params)
+        return resized(model, problem.source(), self.n_components, self._executor(problem))
 
     def _finish(self, fitted: Fitted) -> None:
         best = fitted.best
@@ -244,7 +253,7 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         n_rows = X.shape[0] if weight is None else int(np.count_nonzero(weight))
         if n_rows < self.n_components:
             counted = "" if weight is None else " of positive weight"
-            msg = f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {n_rows}{counted}. Use fewer components."
+            msg = f"There are {n_rows} rows{counted} for n_components={self.n_components}; expected at least as many rows as components. Use fewer components."
             raise InvalidDataError(msg)
 
     # --- scoring ----------------------------------------------------------------------------------------------
@@ -344,7 +353,7 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         if n_samples < 1:
-            msg = f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
+            msg = f"n_samples is {n_samples}; expected at least 1."
             raise InvalidParameterError(msg)
         if not hasattr(self, "_sampler"):
             self._sampler = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
@@ -465,7 +474,7 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         settings = {
             name: value
             for name, value in self.get_params(deep=False).items()
-            if name not in self._unsaved and not isinstance(value, np.ndarray | list | tuple)
+            if name not in self._unsaved and (value is None or isinstance(value, str | int | float | np.number))
         }
         if self.random_state is None or isinstance(self.random_state, int | np.integer):
             settings["random_state"] = self.random_state
@@ -511,6 +520,13 @@ class BaseMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def _required_arrays(cls) -> set[str]:
         return set(cls._saved_arrays)
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a setting that is not among the allowed names."""
+    if value not in choices:
+        msg = f"{name} is {value!r}, which is not one of the choices. {did_you_mean(str(value), choices)}"
+        raise InvalidParameterError(msg)
 
 
 def _start_from(item: dict[str, Any]) -> StartResult:

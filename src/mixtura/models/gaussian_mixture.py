@@ -9,12 +9,12 @@ import numpy as np
 
 from mixtura.components import COVARIANCES, Gaussian
 from mixtura.data import column_encoding
-from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.fitting import Problem, given_start
 from mixtura.inference.initialize import gaussian_embeddings, nearest
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._base import BaseMixture
+from mixtura.models._base import BaseMixture, check_choice
 from mixtura.protocols import Array, Encoding, Executor
 from mixtura.structures import Independent, LatentMixture
 
@@ -149,14 +149,8 @@ class GaussianMixture(BaseMixture):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        for name, choices in (("covariance_type", list(COVARIANCES)), ("dtype", ["float64", "float32"])):
-            value = getattr(self, name)
-            if value not in choices:
-                msg = (
-                    f"The '{name}' parameter of {type(self).__name__} must be a str among {set(choices)}. "
-                    f"Got {value!r} instead. {did_you_mean(str(value), choices)}"
-                )
-                raise InvalidParameterError(msg)
+        check_choice("covariance_type", self.covariance_type, list(COVARIANCES))
+        check_choice("dtype", self.dtype, ["float64", "float32"])
 
     def _blank(self) -> Gaussian:
         return Gaussian(model=COVARIANCES[self.covariance_type](float(self.reg_covar)))
@@ -192,6 +186,16 @@ class GaussianMixture(BaseMixture):
         centres = gaussian.mean + problem.encoding.origin if means is None else means
         return self._start_from(problem, model.structure.weights if weights is None else weights, centres, covariance)
 
+    def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
+        if not isinstance(other, GaussianMixture) or other.covariance_type != self.covariance_type:
+            kind = getattr(other, "covariance_type", "none")
+            msg = (
+                f"init_params is a fitted {type(other).__name__} (covariance_type: {kind}); expected a GaussianMixture with "
+                f"covariance_type='{self.covariance_type}'."
+            )
+            raise InvalidParameterError(msg)
+        return self._start_from(problem, other.weights_, other.means_, other.covariances_)
+
     def _start_from(self, problem: Problem, weights: Array, means: Array, covariance: Array) -> LatentMixture:
         components = self._blank().replace(np.asarray(means, dtype=np.float64) - problem.encoding.origin, covariance)
         with np.errstate(divide="ignore"):
@@ -217,30 +221,37 @@ class GaussianMixture(BaseMixture):
             found[name] = None if given is None else np.asarray(given, dtype=np.float64)
             array = found[name]
             if array is not None and array.shape != shape:
-                label = f"{self.covariance_type} precision" if name == "precisions" else name
-                msg = f"The parameter '{label}' should have the shape of {shape}, but got {array.shape}"
+                msg = (
+                    f"{name}_init has shape {array.shape}; expected {shape} for n_components={k}, {d} columns and "
+                    f"covariance_type='{self.covariance_type}'."
+                )
                 raise InvalidParameterError(msg)
         weights = found["weights"]
         if weights is not None:
-            if np.any(weights < 0) or np.any(weights > 1):
-                msg = f"The parameter 'weights' should be in the range [0, 1], but got max value {weights.max():.5f}, min value {weights.min():.5f}"
+            bad = np.flatnonzero(~((weights >= 0) & (weights <= 1)))
+            if bad.size:
+                msg = f"weights_init[{bad[0]}] is {weights[bad[0]]:.5g}; expected weights between 0 and 1."
                 raise InvalidParameterError(msg)
             if abs(weights.sum() - 1.0) > 1e-6:
-                msg = f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
+                msg = f"weights_init sums to {weights.sum():.6g}; expected weights that sum to 1. Divide them by their sum."
                 raise InvalidParameterError(msg)
         return weights, found["means"], found["precisions"]
 
     def _from_precisions(self, precisions: Array) -> Array:
         kind = self.covariance_type
         if kind in ("diag", "spherical"):
-            if np.any(precisions <= 0):
-                msg = f"'{kind} precision' should be positive"
+            bad = np.argwhere(~(precisions > 0))
+            if bad.size:
+                msg = f"precisions_init{bad[0].tolist()} is {precisions[tuple(bad[0])]:.5g}; expected positive numbers."
                 raise InvalidParameterError(msg)
             return 1.0 / precisions
-        symmetric = np.allclose(precisions, np.swapaxes(precisions, -1, -2))
-        if not symmetric or np.any(np.linalg.eigvalsh(precisions) <= 0):
-            msg = f"'{kind} precision' should be symmetric, positive-definite"
-            raise InvalidParameterError(msg)
+        for k, matrix in enumerate(precisions if kind == "full" else precisions[None]):
+            if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
+                msg = (
+                    f"precisions_init of component {k} is not symmetric and positive definite "
+                    f"(smallest eigenvalue {np.linalg.eigvalsh(matrix)[0]:.3g}); expected an inverse covariance matrix."
+                )
+                raise InvalidParameterError(msg)
         return np.linalg.inv(precisions)
 
     # --- results ----------------------------------------------------------------------------------------------

@@ -180,6 +180,18 @@ class MultinomialMixture(BaseMixture):
         with np.errstate(divide="ignore"):
             return LatentMixture(problem.components.replace(np.log(profiles)), problem.structure(weights), problem.encoding)
 
+    def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
+        if not isinstance(other, MultinomialMixture) or other.n_features_in_ != problem.encoding.n_features:
+            found = f"{type(other).__name__} of {other.n_features_in_} columns"
+            msg = f"init_params is a fitted {found}; expected a multinomial mixture of {problem.encoding.n_features} columns."
+            raise InvalidParameterError(msg)
+        with np.errstate(divide="ignore"):
+            profiles = problem.components.replace(np.log(other.profiles_))
+        return LatentMixture(profiles, self._structure_like(problem, other), problem.encoding)
+
+    def _structure_like(self, problem: Problem, other: BaseMixture) -> Any:
+        return problem.structure(other.weights_)
+
     def _checked_start(self, name: str, given: Any, shape: tuple[int, ...]) -> Array:
         array = np.asarray(given, dtype=np.float64)
         if array.shape != shape:
@@ -345,6 +357,12 @@ on_degenerate, time_budget, callbacks, executor
         s = 10.0 if self.concentration == "learn" else float(self.concentration)
         share = np.maximum(counts / counts.sum(), 1e-10)
         return Grouped(s * share / share.sum(), learn=self.concentration == "learn")
+
+    def _structure_like(self, problem: Problem, other: BaseMixture) -> Any:
+        s = getattr(other, "concentration_", 0.0)
+        if self.concentration == "learn" and 0 < s < np.inf:  # go on from what the other has learnt
+            return Grouped(s * other.weights_)
+        return super()._structure_like(problem, other)
 
     def _no_prior(self, n_components: int) -> Statistics:
         if self._is_global or self.concentration == 0:

@@ -1,0 +1,45 @@
+"""A larger model from a smaller one: the nested start of a sweep over K."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.executors import Serial
+from mixtura.protocols import Executor, Source
+from mixtura.structures import LatentMixture
+
+__all__ = ["resized"]
+
+
+def resized(model: LatentMixture, source: Source, n_components: int, executor: Executor | None = None) -> LatentMixture:
+    """The model with another number of components: the largest are split, or the smallest left out.
+
+    Parameters
+    ----------
+    model : LatentMixture
+        A fitted model.
+    source : Source
+        The rows; one pass collects the statistics that are split.
+    n_components : int
+        K of the result.
+    executor : Executor, optional
+        Who sums; serial by default.
+
+    Returns
+    -------
+    LatentMixture
+        With `n_components` components; the same object if nothing changes.
+    """
+    if model.n_components == n_components:
+        return model
+    with (executor or Serial()).session() as session:
+        stats = session.total(model.summarize, source)
+    counts = stats.parts["components"]["count"]
+    if model.n_components > n_components:
+        kept = np.sort(np.argsort(counts)[::-1][:n_components])
+        return model.take(kept)
+    while model.n_components < n_components:
+        largest = int(np.argmax(stats.parts["components"]["count"]))
+        stats = model.split(stats, largest)
+        model = model.take([*range(model.n_components), largest])
+    return model.maximize(stats)

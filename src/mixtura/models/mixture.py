@@ -1,0 +1,176 @@
+"""A mixture of any component, with the familiar methods."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from mixtura.components import Gaussian
+from mixtura.data import column_encoding, count_encoding
+from mixtura.exceptions import InvalidParameterError, ModelFileError
+from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
+from mixtura.families.multinomial import MultinomialComponents
+from mixtura.inference.driver import FitResult, Progress
+from mixtura.inference.fitting import Problem
+from mixtura.inference.initialize import count_embeddings, gaussian_embeddings
+from mixtura.inference.updates import Maximization, policy
+from mixtura.models._base import BaseMixture
+from mixtura.protocols import Array, Component, Executor
+from mixtura.structures import Independent, LatentMixture
+
+__all__ = ["Mixture"]
+
+
+class Mixture(BaseMixture):
+    """Mixture of K components of any kind: one object says what they are, everything else is the same.
+
+    Parameters
+    ----------
+    components : Component or ExponentialFamily
+        What the components are: ``Gaussian(model=Full())``, ``MultinomialComponents()``, a family such as ``Normal()``,
+        or your own (docs/add-a-family.md). A component with parameters is also the start.
+    n_components : int, default 1
+        K; where `components` has parameters, their number.
+    tol, max_iter, n_init, init_params, random_state, warm_start, verbose, on_degenerate, time_budget, callbacks, executor
+        As for :class:`GaussianMixture`.
+
+    Attributes
+    ----------
+    weights_ : ndarray, shape (K,)
+        Mixture weights.
+    components_ : Component
+        Fitted components, about `origin_`.
+    origin_ : ndarray, shape (D,), or None
+        Point about which the components' locations are given.
+    converged_, n_iter_, lower_bound_, lower_bounds_, starts_, n_features_in_, feature_names_in_
+        As for :class:`GaussianMixture`.
+
+    Examples
+    --------
+    >>> from mixtura.families import Normal
+    >>> rng = np.random.default_rng(0)
+    >>> x = np.concatenate([rng.normal(0, 1, 200), rng.normal(8, 1, 600)])
+    >>> Mixture(Normal(), 2, random_state=0).fit(x).weights_.round(2).max()
+    np.float64(0.75)
+    """
+
+    _unsaved = (*BaseMixture._unsaved, "components")
+
+    def __init__(  # noqa: PLR0913 - every setting by name
+        self,
+        components: Component | ExponentialFamily | None = None,
+        n_components: int = 1,
+        *,
+        tol: float = 1e-5,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "sieve",
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        on_degenerate: str = "reseed",
+        time_budget: float | None = None,
+        callbacks: Sequence[Callable[[Progress], object]] = (),
+        executor: Executor | None = None,
+    ) -> None:
+        self.components = components
+        self.n_components = n_components
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.on_degenerate = on_degenerate
+        self.time_budget = time_budget
+        self.callbacks = callbacks
+        self.executor = executor
+
+    @property
+    def _component(self) -> Component:
+        given = Gaussian() if self.components is None else self.components
+        if isinstance(given, Multinomial):
+            return MultinomialComponents()
+        if isinstance(given, ExponentialFamily):
+            return FamilyComponents(given)
+        if not isinstance(given, Component):
+            msg = (
+                f"components is {given!r}; expected a component (Gaussian(), MultinomialComponents(), ...) or an exponential "
+                "family (Normal(), ...). See docs/add-a-family.md for your own."
+            )
+            raise InvalidParameterError(msg)
+        return given
+
+    def _validate(self, X: Any, *, reset: bool) -> Any:
+        from sklearn.utils.validation import validate_data
+
+        if not sp.issparse(X) and np.ndim(X) == 1:
+            X = np.reshape(X, (-1, 1))
+        sparse = "csr" if not self._component.centred else False
+        return validate_data(self, X, reset=reset, accept_sparse=sparse, dtype=np.float64)
+
+    def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
+        component = self._component
+        return Problem(
+            X,
+            sample_weight,
+            column_encoding(X, sample_weight) if component.centred else count_encoding(X),
+            component,
+            lambda counts: Independent(np.log(np.maximum(counts, 1e-300))),
+            count_embeddings if isinstance(component, MultinomialComponents) else gaussian_embeddings,
+            lambda _: Maximization(policy=policy(self.on_degenerate)),
+            self.n_components,
+        )
+
+    def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
+        if self.warm_start and hasattr(self, "components_"):
+            return self._from_fitted(problem, self)
+        blank = getattr(problem.components, "_mean", None) is None and getattr(problem.components, "_natural", None) is None
+        if blank:
+            return None
+        start = _shifted(problem.components, problem.encoding.origin)
+        return LatentMixture(start, Independent(np.zeros(start.n_components)), problem.encoding)
+
+    def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
+        if not isinstance(other, Mixture):
+            msg = f"init_params is a fitted {type(other).__name__}; expected a fitted Mixture of the same components."
+            raise InvalidParameterError(msg)
+        origin = problem.encoding.origin
+        components = other.components_ if origin is None else _shifted(other.components_, origin - other.origin_)
+        return LatentMixture(components, Independent(np.log(other.weights_)), problem.encoding)
+
+    def _publish(self, result: FitResult) -> None:
+        self.weights_ = result.model.structure.weights
+        self.components_ = result.model.components
+        self.origin_ = result.model.encoding.origin
+        self._encoding = result.model.encoding
+
+    def _model(self) -> LatentMixture:
+        with np.errstate(divide="ignore"):
+            return LatentMixture(self.components_, Independent(np.log(self.weights_)), self._encoding)
+
+    def save(self, path: Any) -> Any:
+        """A mixture of arbitrary components has no file format yet.
+
+        Raises
+        ------
+        ModelFileError
+            Always: save the parameters (`params_frame`), or use GaussianMixture or MultinomialMixture.
+        """
+        msg = (
+            f"A Mixture of {self._component!r} cannot be saved to '{path}': model files hold the named classes "
+            "(GaussianMixture, MultinomialMixture, GroupedMultinomialMixture) only. Use one of these where it fits."
+        )
+        raise ModelFileError(msg)
+
+
+def _shifted(component: Component, origin: Array | None) -> Any:
+    """The component with its locations about another origin."""
+    if origin is None or not isinstance(component, Gaussian):
+        return copy.copy(component)
+    return component.replace(component.mean - origin, component.covariance)

@@ -1,0 +1,292 @@
+"""A sweep over K (and covariance type), every fit started afresh and from the nested smaller model."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sklearn.base import clone
+
+from mixtura.exceptions import (
+    ConvergenceWarning,
+    DegenerateComponentError,
+    DegeneracyWarning,
+    EdgeOfRangeWarning,
+    InterruptedWarning,
+    InvalidParameterError,
+    StartsDisagreeWarning,
+    did_you_mean,
+)
+from mixtura.inference import criteria
+from mixtura.inference.stopping import Reason, catch_interrupt
+from mixtura.models._base import BaseMixture
+
+__all__ = ["CRITERIA", "Selection", "select"]
+
+CRITERIA = ("bic", "aic", "icl", "held_out")
+_FRESH_UP_TO = 12  # above, the nested start alone is used: it wins there, and screening costs more than the fit
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a sweep found.
+
+    Parameters
+    ----------
+    table : list of dict
+        One row per model: n_components, covariance_type, log_likelihood (total), bic, aic, icl, held_out (mean per
+        validation row, or None), n_parameters, n_iter, reason, converged, seconds, starts (objectives of the runs
+        carried to their end), started (which start won), chosen.
+    criterion : str
+        Criterion that chose.
+    best_estimator_ : estimator
+        The chosen model, fitted.
+    at_edge : bool
+        Whether the choice has the smallest or largest K tried (and more than one was).
+    interrupted : bool
+        Whether the sweep was cut short.
+    estimators : list of estimator
+        All fitted models, in the order of the table.
+    """
+
+    table: list[dict[str, Any]]
+    criterion: str
+    best_estimator_: Any
+    at_edge: bool
+    interrupted: bool = False
+    estimators: list[Any] = field(default_factory=list, repr=False)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The chosen row of the table."""
+        return next(row for row in self.table if row["chosen"])
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """The table as a data frame (without the lists of starts).
+
+        Parameters
+        ----------
+        library : {"pandas", "polars", "pyarrow"}, optional
+            None takes pandas, or polars where pandas is missing.
+        """
+        from mixtura.data.frames import make_frame
+
+        names = [name for name, value in self.table[0].items() if not isinstance(value, list)]
+        columns = {name: [row[name] for row in self.table] for name in names if any(row[name] is not None for row in self.table)}
+        return make_frame(columns, library)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Criterion against K with the choice marked; see :func:`mixtura.plots.plot_selection`."""
+        from mixtura.plots import plot_selection
+
+        return plot_selection(self, ax=ax, **options)
+
+    def __str__(self) -> str:
+        shown = ["n_components", "covariance_type", "log_likelihood", self.criterion, "n_parameters", "starts"]
+        header = ["K", "covariance", "log-likelihood", self.criterion, "parameters", "spread of starts"]
+        rows = []
+        for row in self.table:
+            spread = max(row["starts"]) - min(row["starts"]) if row["starts"] else 0.0
+            cells = [row["n_components"], row["covariance_type"] or "-", f"{row['log_likelihood']:.3f}", f"{row[self.criterion]:.3f}"]
+            rows.append([str(cell) for cell in (*cells, row["n_parameters"], f"{spread:.2e}")] + ["<- chosen" if row["chosen"] else ""])
+        widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(shown))]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=False)) for line in [header, *rows]]
+        lines = [line + "  " + row[-1] if row[-1] else line for line, row in zip(lines, [[""], *rows], strict=True)]
+        edge = [f"The choice lies at the edge of the range that was tried (K = {self.chosen['n_components']})."] if self.at_edge else []
+        return "\n".join(lines + edge)
+
+
+def select(  # noqa: PLR0913 - every setting by name
+    estimator: Any,
+    X: Any,
+    *,
+    n_components: Iterable[int] = range(1, 10),
+    covariance_type: Sequence[str] | None = None,
+    criterion: str = "bic",
+    groups: Any = None,
+    sample_weight: Any = None,
+    validation: Any = None,
+    patience: int | None = None,
+    progress: bool = False,
+) -> Selection:
+    """Fit a mixture for every K (and covariance type) and choose by a criterion.
+
+    Every K starts afresh and from the nested smaller model with its largest components split; the better one stays.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A mixture of this library with everything but K set; it is not changed.
+    X : array_like, CSR matrix or data frame
+        The rows.
+    n_components : iterable of int, default 1 to 9
+        Values of K, tried in ascending order.
+    covariance_type : sequence of str, optional
+        Covariance types to try as well; None keeps the estimator's.
+    criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
+        The first three: lower is better. "held_out": mean log-likelihood per row of `validation`, higher is better.
+    groups : array_like, optional
+        Labels of the rows' groups, for `GroupedMultinomialMixture`.
+    sample_weight : array_like, optional
+        Weights of the rows.
+    validation : array_like, optional
+        Rows kept out of the fits, scored for the column ``held_out``.
+    patience : int, optional
+        Stop after so many values of K in a row without a better criterion. None tries all.
+    progress : bool, default False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Selection
+        Table, choice and fitted models.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the criterion is unknown, K is missing, or "held_out" lacks validation rows.
+
+    Examples
+    --------
+    >>> from mixtura import GaussianMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(c, 1, (100, 1)) for c in (0, 10)])
+    >>> select(GaussianMixture(random_state=0), X, n_components=[1, 2, 3]).chosen["n_components"]
+    2
+    """
+    values = sorted({int(k) for k in n_components})
+    if criterion not in CRITERIA:
+        msg = f"criterion is {criterion!r}, which is not one of the choices. {did_you_mean(str(criterion), CRITERIA)}"
+        raise InvalidParameterError(msg)
+    if not values or values[0] < 1:
+        msg = f"n_components is {list(values)}; expected at least one number of components, each at least 1."
+        raise InvalidParameterError(msg)
+    if criterion == "held_out" and validation is None:
+        msg = "criterion='held_out' needs rows that the fits do not see: give them as validation=."
+        raise InvalidParameterError(msg)
+    fit_arguments = {name: value for name, value in (("groups", groups), ("sample_weight", sample_weight)) if value is not None}
+    rows: list[dict[str, Any]] = []
+    fitted: list[Any] = []
+    types = [None] if covariance_type is None else list(covariance_type)
+    with catch_interrupt() as interruption, _bar(len(values) * len(types), show=progress) as bar:
+        for kind in types:
+            previous, best, misses = None, np.inf, 0
+            for k in values:
+                bar.update(0, description=f"K = {k}" + (f", {kind}" if kind else ""))
+                previous, row = _one(estimator, X, k, kind, previous, fit_arguments, validation)
+                bar.advance(0)
+                if previous is None:
+                    break
+                rows.append(row)
+                fitted.append(previous)
+                value = -row["held_out"] if criterion == "held_out" else row[criterion]
+                misses = 0 if value < best else misses + 1
+                best = min(best, value)
+                if interruption.pressed or (patience is not None and misses >= patience):
+                    break
+            if interruption.pressed:
+                break
+        interrupted = interruption.pressed
+    return _choose(rows, fitted, criterion, interrupted=interrupted)
+
+
+def _choose(rows: list[dict[str, Any]], fitted: list[Any], criterion: str, *, interrupted: bool) -> Selection:
+    if not rows:
+        msg = "No model could be fitted: every number of components that was tried collapsed. Use fewer components or a larger reg_covar."
+        raise DegenerateComponentError([]) from InvalidParameterError(msg)
+    signed = [-row["held_out"] if criterion == "held_out" else row[criterion] for row in rows]
+    best = int(np.argmin(signed))
+    rows[best]["chosen"] = True
+    tried = sorted({row["n_components"] for row in rows})
+    k = rows[best]["n_components"]
+    at_edge = len(tried) > 1 and (k == tried[-1] or (k == tried[0] and k > 1))
+    if interrupted:
+        warnings.warn(
+            f"The sweep was interrupted after K = {tried[-1]}; the choice is among the {len(rows)} models fitted so far.",
+            InterruptedWarning,
+            stacklevel=3,
+        )
+    if at_edge:
+        warnings.warn(
+            f"{criterion} is best at K = {k}, the edge of the values tried ({tried[0]} to {tried[-1]}); a better K may lie outside. "
+            "Widen n_components.",
+            EdgeOfRangeWarning,
+            stacklevel=3,
+        )
+    return Selection(rows, criterion, fitted[best], at_edge, interrupted, fitted)
+
+
+def _one(
+    estimator: Any, X: Any, k: int, kind: str | None, previous: Any, fit_arguments: dict[str, Any], validation: Any
+) -> tuple[Any, dict[str, Any]]:
+    """The better of a fresh fit and one from the nested smaller model, and its row of the table."""
+    begun = time.monotonic()
+    candidates = []
+    original = estimator.init_params
+    starts = ["fresh"] if k <= _FRESH_UP_TO or previous is None else []
+    for start in [*starts, *(["nested"] if previous is not None else [])]:
+        model = clone(estimator).set_params(n_components=k)
+        if kind is not None:
+            model.set_params(covariance_type=kind)
+        if start == "nested":
+            model.init_params = previous
+        with warnings.catch_warnings():
+            for category in (ConvergenceWarning, StartsDisagreeWarning, DegeneracyWarning, InterruptedWarning):
+                warnings.simplefilter("ignore", category)  # all of it is in the table
+            try:
+                model.fit(X, **fit_arguments)
+            except DegenerateComponentError:
+                continue
+        model.init_params = original
+        candidates.append((model, start))
+    if not candidates:
+        return None, {}
+    model, start = max(candidates, key=lambda pair: (not _suspects(pair[0]), pair[0].lower_bound_))
+    return model, _row(model, start, candidates, X, fit_arguments, validation, time.monotonic() - begun)
+
+
+def _suspects(model: BaseMixture) -> bool:
+    return bool(model.starts_[model.best_start_].suspects)
+
+
+def _row(
+    model: Any, start: str, candidates: list[tuple[Any, str]], X: Any, fit_arguments: dict[str, Any], validation: Any, seconds: float
+) -> dict[str, Any]:
+    log_likelihood, n_units, certainty = model._totals(X, fit_arguments.get("sample_weight"))
+    n_parameters = model.n_parameters()
+    ended = [
+        result.objective
+        for candidate, _ in candidates
+        for result in candidate.starts_
+        if result.reason not in (Reason.SCREENED, Reason.DEGENERATE, Reason.STOPPED)
+    ]
+    return {
+        "n_components": model.n_components_,
+        "covariance_type": getattr(model, "covariance_type", None),
+        "log_likelihood": log_likelihood,
+        "bic": criteria.bic(log_likelihood, n_parameters, n_units),
+        "aic": criteria.aic(log_likelihood, n_parameters),
+        "icl": criteria.icl(log_likelihood, n_parameters, n_units, certainty),
+        "held_out": None if validation is None else model.score(validation),
+        "n_parameters": n_parameters,
+        "n_iter": model.n_iter_,
+        "reason": model.stop_reason_,
+        "converged": model.converged_,
+        "seconds": seconds,
+        "starts": ended,
+        "started": start,
+        "chosen": False,
+    }
+
+
+def _bar(total: int, *, show: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not show)
+    bar.add_task("", total=total)
+    return bar
