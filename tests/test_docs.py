@@ -61,6 +61,22 @@ def test_every_page_is_in_the_contents():
         assert page.name == "index.md" or f"({page.name})" in index
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_are_accepted(page):
+    """Every `mixtura` command of a page parses; it is not run."""
+    import click
+    import typer
+
+    from mixtura.cli import app
+
+    commands = typer.main.get_command(app).commands
+    for _, name, *arguments in console_lines(page):
+        try:
+            commands[name].make_context(name, arguments)
+        except click.UsageError as error:
+            pytest.fail(f"mixtura {name} {' '.join(arguments)}: {error.message}")
+
+
 def console_lines(page):
     """Commands that a page shows in its console blocks."""
     text = page.read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from mixtura.exceptions import (
     ConvergenceWarning,
     DegeneracyWarning,
     DegenerateComponentError,
+    EdgeOfRangeWarning,
     InterruptedWarning,
     InvalidDataError,
     InvalidParameterError,
@@ -85,9 +86,7 @@ def test_invalid_data(cloud):
 def test_invalid_parameter(cloud):
     with pytest.raises(InvalidParameterError, match="covariance_type") as caught:
         mixtura.GaussianMixture(2, covariance_type="ful").fit(cloud)
-    said(
-        caught.value, where="'covariance_type'", found="'ful'", expected="'tied'", todo="Did you mean 'full'"
-    )
+    said(caught.value, where="covariance_type", found="'ful'", expected="'tied'", todo="Did you mean 'full'")
     assert isinstance(caught.value, ValueError)
 
 
@@ -260,6 +259,13 @@ def test_interrupted(cloud):
     )
     assert model.stop_reason_ == "interrupted"
     assert not model.converged_
+
+
+def test_edge_of_range(rng):
+    rows = np.concatenate([rng.normal(10 * k, 1, (50, 1)) for k in range(4)])
+    estimator = mixtura.GaussianMixture(random_state=0)
+    message = heard(EdgeOfRangeWarning, lambda: mixtura.select(estimator, rows, n_components=[1, 2, 3]))
+    said(message, where="K|n_components", found="3", expected="tried", todo="Widen n_components")
 
 
 # --- how messages are made ---
