@@ -79,7 +79,7 @@ def _missions(
         missions.append(
             {
                 "number": number,
-                "name": " · ".join(names[c].title() for c in order[:2]) or "Mixed basket",
+                "name": " + ".join(names[c].lower() for c in order[:2]).capitalize() or "A bit of everything",
                 "weight": float(weights[k]),
                 "n_baskets": float(weights[k] * n_train),
                 "n_customers_dominant": int(weights[k] * n_customers),
@@ -151,6 +151,7 @@ def sample_results(n_missions: int = 12, *, seed: int = 0, n_categories: int | N
             "value": "lines",
             "test_fraction": 0.2,
             "random_state": 0,
+            "seconds_sweep": 61.234567,
         },
         "columns": {
             "customer": {"name": "household_id", "guessed": True},
@@ -186,7 +187,7 @@ def sample_results(n_missions: int = 12, *, seed: int = 0, n_categories: int | N
             "criterion": "bic",
             "n_components": n_missions,
             "at_edge": False,
-            "sentence": f"BIC is lowest at {n_missions} missions.",
+            "sentence": f"BIC is lowest at {n_missions} missions (tried {tried[0]} to {tried[-1]})",
         },
         "held_out": {
             "global": -28.412,

@@ -164,10 +164,11 @@ def _environment() -> Any:
 
 
 def _breakable(text: str) -> Any:
-    """Text that may break after a slash, with a dot between names kept at the end of its line."""
+    """Text that may break after a slash, with a sign between names kept at the end of its line."""
     markupsafe = optional_import("markupsafe", "segment")  # comes with Jinja2
-    escaped = markupsafe.escape(text.replace(" · ", "\N{NO-BREAK SPACE}· "))
-    return escaped.replace("/", markupsafe.Markup("/<wbr>"))
+    for sign in "+·":
+        text = text.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign} ")
+    return markupsafe.escape(text).replace("/", markupsafe.Markup("/<wbr>"))
 
 
 def _asset(name: str) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "number",
     "percent",
     "period",
+    "sentence",
     "sentence_case",
     "share_of_all",
     "soften",
@@ -208,6 +209,17 @@ def soften(names: Sequence[str]) -> bool:
     lettered = [name for name in names if any(letter.isalpha() for letter in name)]
     capitals = sum(name == name.upper() for name in lettered)
     return bool(lettered) and capitals > 0.8 * len(lettered)
+
+
+def sentence(text: str) -> str:
+    """Text that ends as a sentence does.
+
+    Examples
+    --------
+    >>> sentence("BIC is lowest at 30 missions"), sentence("Done.")
+    ('BIC is lowest at 30 missions.', 'Done.')
+    """
+    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def sentence_case(name: str) -> str:

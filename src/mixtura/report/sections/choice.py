@@ -37,7 +37,7 @@ def context(results: Results) -> dict[str, Any]:
         "id": "choice",
         "title": "How many missions",
         "template": "choice.html.j2",
-        "sentence": str(results.choice.get("sentence") or _sentence(results)),
+        "sentence": words.sentence(str(results.choice.get("sentence") or _default(results))),
         "swept": len(rows) > 1,
         "warning": edge_warning(results),
         "charts": [chart for chart in found if chart is not None],
@@ -61,11 +61,11 @@ def _chosen(results: Results) -> int:
     return int(results.choice.get("n_components") or results.n_missions)
 
 
-def _sentence(results: Results) -> str:
+def _default(results: Results) -> str:
     criterion = str(results.choice.get("criterion") or "given")
     if criterion == "given":
-        return f"The number of missions was given: {_chosen(results)}."
-    return f"{criterion.upper()} is lowest at {words.count(_chosen(results), 'mission')}."
+        return f"The number of missions was given: {_chosen(results)}"
+    return f"{criterion.upper()} is lowest at {words.count(_chosen(results), 'mission')}"
 
 
 def _spread(row: Any) -> float | None:

@@ -66,7 +66,7 @@ def _customers(results: Results) -> str | None:
     gain, error = held_out.get("gain"), held_out.get("gain_se")
     if not words.is_number(gain):
         return None
-    if words.is_number(error) and abs(gain) < 2 * error:
+    if not words.is_number(error) or abs(gain) < 2 * error:
         return (
             "Knowing the customer makes no clear difference: later baskets are predicted about as well by "
             "one mix of "
