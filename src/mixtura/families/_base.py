@@ -160,6 +160,7 @@ class FamilyComponents:
     def replace(self, natural: Array) -> Self:
         """The same family with other natural parameters."""
         new = copy.copy(self)
+        new.__dict__.pop("_rows", None)  # what kernels derived from the old parameters
         new._natural = np.asarray(natural, dtype=np.float64)
         return new
 

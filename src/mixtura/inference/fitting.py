@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from mixtura.data import block_rows, make_source
 from mixtura.exceptions import DegenerateComponentError
@@ -31,6 +32,8 @@ _CANDIDATES = 20
 _SHORT_STEPS = 12
 _KEPT_ON_SAMPLE = 5
 _KEPT_ON_ALL = 2
+# Kernels block sparse rows inside; a batch only has to be large enough to make its own cost negligible.
+_SPARSE_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,10 @@ class Problem:
 
     def source(self) -> Source:
         """All rows, in blocks that fit the cache."""
-        rows = block_rows(self.components.n_statistics(self.encoding.n_features), self.n_components)
+        if sp.issparse(self.x):
+            rows = _SPARSE_ROWS
+        else:
+            rows = block_rows(self.components.n_statistics(self.encoding.n_features), self.n_components)
         return make_source(self.x, self.encoding, self.sample_weight, self.unit_offsets, rows)
 
     def sample(self, size: int, rng: np.random.Generator) -> Problem:

@@ -5,6 +5,6 @@ structure types; where there is none, or Numba is missing, the generic pass of
 :class:`~mixtura.structures.latent_mixture.LatentMixture` is used, which is the definition.
 """
 
-from mixtura.kernels.registry import fused, register, without_kernels
+from mixtura.kernels.registry import fused, without_kernels
 
-__all__ = ["fused", "register", "without_kernels"]
+__all__ = ["fused", "without_kernels"]

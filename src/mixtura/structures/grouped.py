@@ -121,9 +121,10 @@ class Grouped:
         memory["dirichlet"] = dirichlet
         rows = np.where(batch.sample_weight > 0, log_evidence, 0.0) * batch.sample_weight
         bound = np.add.reduceat(rows, offsets[:-1]) - dirichlet_divergence(used, self.pseudo_count)
-        return Inference(bound, resp, self._sums(dirichlet, resp.sum(axis=1)))
+        return Inference(bound, resp, self.sums(dirichlet, resp.sum(axis=1)))
 
-    def _sums(self, dirichlet: Array, count: Array) -> Statistics:
+    def sums(self, dirichlet: Array, count: Array) -> Statistics:
+        """What crosses batches: expected counts, sum of expected log weights, number of groups."""
         mean_log = digamma(dirichlet).sum(axis=0) - digamma(dirichlet.sum(axis=1)).sum()
         sums = {"count": count, "log_weight": mean_log, "n_units": np.array([float(len(dirichlet))])}
         return Statistics(sums, shared=_SHARED)
