@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 # One BLAS thread per test process: the processes share the cores, and results do not depend on the machine.
 PINNED := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
 
+# Parts of the library that the reference describes besides the public names.
+REFERENCE := segments plots report components families structures executors inference statistics protocols exceptions
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint types pytest test-slow bench docs lock clean
@@ -53,7 +56,7 @@ bench: $(VENV)/.dev ## every figure that the project claims, one script each
 
 docs: $(VENV)/.dev ## the documentation as HTML in build/docs, the reference from the docstrings
 	$(BIN)/mkdocs build --strict --quiet
-	$(BIN)/pdoc --docformat numpy --output-directory build/docs/reference mixtura
+	$(BIN)/pdoc --docformat numpy --output-directory build/docs/reference mixtura $(addprefix mixtura.,$(REFERENCE))
 	@echo "build/docs/index.html"
 
 lock: ## pin the newest versions that pyproject.toml allows
