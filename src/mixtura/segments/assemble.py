@@ -58,8 +58,7 @@ def assemble(
         Plain values.
     """
     found = mission_content(model, baskets, n_train)
-    chosen = sweep.tried[sweep.best].row
-    criteria = [{**entry.row, "chosen": entry.row is chosen} for entry in sweep.tried]
+    criteria = [{**row, "chosen": index == sweep.best} for index, row in enumerate(sweep.rows)]
     return {
         "schema": SCHEMA,
         "mixtura_version": version,
@@ -82,8 +81,8 @@ def assemble(
 
 def choice(sweep: Sweep, criterion: str) -> dict[str, Any]:
     """How the number of missions came about, with a sentence."""
-    chosen = sweep.tried[sweep.best].row["n_components"]
-    tried = [entry.row["n_components"] for entry in sweep.tried]
+    tried = [row["n_components"] for row in sweep.rows]
+    chosen = tried[sweep.best]
     if len(tried) == 1 and not sweep.interrupted:
         sentence = f"{chosen} missions, as asked for"
         return {"criterion": "given", "n_components": chosen, "at_edge": False, "sentence": sentence}
@@ -92,7 +91,8 @@ def choice(sweep: Sweep, criterion: str) -> dict[str, Any]:
     if sweep.interrupted:
         sentence += "; the sweep was interrupted, so larger numbers were not tried"
     elif sweep.at_edge:
-        sentence += "; this is the largest tried, so more missions may be better still"
+        edge, more = ("largest", "more") if chosen == tried[-1] else ("smallest", "fewer")
+        sentence += f"; this is the {edge} tried, so {more} missions may be better still"
     return {
         "criterion": criterion,
         "n_components": chosen,

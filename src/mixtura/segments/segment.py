@@ -261,7 +261,7 @@ def _households(
         unshrunk = _grouped(tried, 0.0).fit(train, groups=customers)
         report("households", 2, 2, f"{len(household.groups_):,} customers")
     command["seconds_households"] = clock.perf_counter() - begun
-    chosen = tried.tried[tried.best].model
+    chosen = tried.model
     size = sum(
         household.predict_proba(train[rows], groups=customers[rows]).sum(axis=0)
         for rows in tables.chunks(n_train)
@@ -285,7 +285,7 @@ def _households(
 
 def _grouped(tried: Sweep, concentration: str | float) -> GroupedMultinomialMixture:
     """A household mixture that starts at the chosen global one."""
-    chosen = tried.tried[tried.best].model
+    chosen = tried.model
     return GroupedMultinomialMixture(
         len(chosen.weights_),
         concentration=concentration,
@@ -308,7 +308,8 @@ def _notes(baskets: Baskets, n_train: int, household: Any, *, interrupted: bool)
         )
     if household.stop_reason_ == "max_iter":
         notes.append(
-            f"The weights per customer had not fully converged after {household.n_iter_:,} passes over the data."
+            f"The weights per customer had not fully converged after {household.n_iter_:,} passes over the "
+            "data."
         )
     if interrupted:
         notes.append("The run was interrupted; these are the results so far.")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,34 +15,28 @@ from scipy import sparse
 from mixtura.exceptions import (
     ConvergenceWarning,
     DegeneracyWarning,
+    EdgeOfRangeWarning,
     InterruptedWarning,
     InvalidParameterError,
     SpuriousSolutionWarning,
     StartsDisagreeWarning,
     did_you_mean,
 )
-from mixtura.inference.stopping import catch_interrupt
+from mixtura.inference.driver import Progress
 from mixtura.models import MultinomialMixture
+from mixtura.selection import select
 
-__all__ = [
-    "CRITERIA",
-    "Sweep",
-    "Tried",
-    "check_criterion",
-    "grown",
-    "missions_from_text",
-    "quiet",
-    "schedule",
-    "sweep",
-]
+__all__ = ["CRITERIA", "Sweep", "check_criterion", "missions_from_text", "quiet", "schedule", "sweep"]
 
 CRITERIA = ("bic", "aic", "icl")
 USUAL = (*range(2, 11), 12, 15, *range(20, 101, 10), 120, 150, 200, 300, 500)
+SMALLEST = 2
 PATIENCE = 2  # values in a row that are worse than the best, before the sweep ends
 
 SAID_IN_RESULTS = (
     ConvergenceWarning,
     DegeneracyWarning,
+    EdgeOfRangeWarning,
     InterruptedWarning,
     SpuriousSolutionWarning,
     StartsDisagreeWarning,
@@ -53,39 +46,26 @@ Report = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One number of missions and how well it does.
-
-    Parameters
-    ----------
-    model : MultinomialMixture
-        The better of a fresh fit and one continued from the smaller model.
-    row : dict
-        What missions.json says about it, without the mark of the choice.
-    """
-
-    model: Any
-    row: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Sweep:
     """All that was tried, and the choice.
 
     Parameters
     ----------
-    tried : tuple of Tried
-        In order of size.
+    rows : tuple of dict
+        One per number of missions, in order of size, as in missions.json but without the mark of the choice.
     best : int
         Index of the chosen one.
+    model : MultinomialMixture
+        The chosen one, fitted.
     at_edge : bool
-        Whether a larger number of missions might be better still.
+        Whether a number beyond those tried might be better still.
     interrupted : bool
         Whether Ctrl-C ended the sweep.
     """
 
-    tried: tuple[Tried, ...]
+    rows: tuple[dict[str, Any], ...]
     best: int
+    model: Any
     at_edge: bool
     interrupted: bool
 
@@ -215,115 +195,58 @@ def sweep(
     stop_when_turned : bool
         End when two values in a row are worse than the best.
     report : callable
-        ``report(stage, done, total, text)``, called before every fit and at the end.
+        ``report(stage, done, total, text)``, called after every pass and at the end.
 
     Returns
     -------
     Sweep
-        At least one model, also after Ctrl-C: the fit in progress stops at its next pass and counts.
+        At least one model, also after Ctrl-C: the fit in progress stops at its next pass.
 
     Raises
     ------
     KeyboardInterrupt
         At the second Ctrl-C.
     """
-    if criterion not in CRITERIA:
-        raise InvalidParameterError(
-            f"criterion={criterion!r} is not known. {did_you_mean(criterion, CRITERIA)}"
-        )
-    tried: list[Tried] = []
     stage = "missions" if len(numbers) == 1 else "sweep"
-    with catch_interrupt() as interruption:
-        for done, number in enumerate(numbers):
-            report(stage, done, len(numbers), f"{number} missions")
-            if interruption.pressed and tried:
-                break
-            previous = tried[-1].model if tried else None
-            tried.append(_try(train, later, number, seed, previous))
-            if interruption.pressed or (stop_when_turned and _turned(tried, criterion)):
-                break
-        interrupted = interruption.pressed
-    if interrupted and len(tried) > 1 and tried[-1].row["reason"] == "interrupted":
-        tried.pop()  # half a fit says little about its size
-    values = [entry.row[criterion] for entry in tried]
-    best = int(np.argmin(values))
-    at_edge = len(numbers) > 1 and best == len(tried) - 1
-    report(stage, len(numbers), len(numbers), f"{tried[best].row['n_components']} missions")
-    return Sweep(tuple(tried), best, at_edge, interrupted)
 
+    def after_pass(progress: Progress) -> None:
+        number = progress.model.n_components
+        report(stage, numbers.index(number), len(numbers), f"{number} missions, pass {progress.step + 1}")
 
-def _turned(tried: Sequence[Tried], criterion: str) -> bool:
-    values = [entry.row[criterion] for entry in tried]
-    return int(np.argmin(values)) < len(values) - PATIENCE
-
-
-def _try(train: sparse.csr_array, later: sparse.csr_array, number: int, seed: int, previous: Any) -> Tried:
-    """The better of a fresh fit and one from the smaller model, with the record of all starts."""
-    begun = time.perf_counter()
+    report(stage, 0, len(numbers), f"{numbers[0]} missions")
     with quiet():
-        fits = [MultinomialMixture(number, random_state=seed).fit(train)]
-        if previous is not None:
-            weights, profiles = grown(previous.weights_, previous.profiles_, number, seed)
-            warm = MultinomialMixture(number, weights_init=weights, profiles_init=profiles, random_state=seed)
-            fits.append(warm.fit(train))
-        model = max(fits, key=lambda fit: fit.lower_bound_)
-        log_likelihood = model.score(train)
-        row: dict[str, Any] = {
-            "n_components": number,
-            "log_likelihood": log_likelihood,
-            "held_out": model.score(later) if later.shape[0] else None,
-            "bic": model.bic(train),
-            "aic": model.aic(train),
-            "icl": model.icl(train),
-            "n_parameters": model.n_parameters(),
-            "n_iter": model.n_iter_,
-        }
-    starts = [start for fit in fits for start in fit.starts_]
-    finished = [start for start in starts if str(start.reason) not in {"screened", "degenerate"}]
-    row["reason"] = str(max(model.starts_, key=lambda start: start.objective).reason)
-    row["seconds"] = time.perf_counter() - begun
-    row["starts"] = [{"objective": start.objective, "reason": str(start.reason)} for start in finished]
-    return Tried(model, row)
+        selection = select(
+            MultinomialMixture(random_state=seed, callbacks=(after_pass,)),
+            train,
+            n_components=numbers,
+            criterion=criterion,
+            validation=later if later.shape[0] else None,
+            patience=PATIENCE if stop_when_turned else None,
+        )
+    # Half a fit says little about its size.
+    kept = [index for index, row in enumerate(selection.table) if row["reason"] != "interrupted"] or [0]
+    rows = tuple(_row(selection.table[index], train.shape[0]) for index in kept)
+    best = int(np.argmin([row[criterion] for row in rows]))
+    largest = best == len(rows) - 1 and rows[best]["n_components"] < train.shape[0]
+    smallest = best == 0 and rows[0]["n_components"] > SMALLEST
+    report(stage, len(numbers), len(numbers), f"{rows[best]['n_components']} missions")
+    return Sweep(
+        rows,
+        best,
+        selection.estimators[kept[best]].set_params(callbacks=()),
+        at_edge=len(rows) > 1 and (largest or smallest),
+        interrupted=selection.interrupted,
+    )
 
 
-def grown(weights: np.ndarray, profiles: np.ndarray, number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split the largest missions until there are `number`: a start that is as good as the smaller model.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (K,)
-        Of the smaller model.
-    profiles : ndarray, shape (K, C)
-        Of the smaller model.
-    number : int
-        At least K.
-    seed : int
-        Seed of the small differences between the halves.
-
-    Returns
-    -------
-    weights : ndarray, shape (number,)
-        The halves share their mission's weight.
-    profiles : ndarray, shape (number, C)
-        The halves lean a little to either side.
-
-    Examples
-    --------
-    >>> weights, profiles = grown(np.array([0.6, 0.4]), np.full((2, 3), 1 / 3), 3, seed=0)
-    >>> weights.round(2).tolist(), profiles.shape
-    ([0.3, 0.4, 0.3], (3, 3))
-    """
-    rng = np.random.default_rng(seed)
-    shares, rows = list(weights), [np.asarray(row) for row in profiles]
-    while len(shares) < number:
-        k = int(np.argmax(shares))
-        lean = np.exp(rng.normal(scale=0.3, size=len(rows[k])))
-        shares[k] /= 2
-        shares.append(shares[k])
-        rows.append(rows[k] / lean)
-        rows[k] = rows[k] * lean
-    grown_profiles = np.array(rows)
-    return np.array(shares), grown_profiles / grown_profiles.sum(axis=1, keepdims=True)
+def _row(found: Mapping[str, Any], n_baskets: int) -> dict[str, Any]:
+    """A row of missions.json from one of the sweep's table: log-likelihoods are per basket."""
+    same = ("n_components", "bic", "aic", "icl", "n_parameters", "n_iter", "reason", "seconds", "held_out")
+    return {
+        **{name: found[name] for name in same},
+        "log_likelihood": found["log_likelihood"] / n_baskets,
+        "starts": [{"objective": value} for value in found["starts"]],
+    }
 
 
 @contextmanager
