@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mixtura import exceptions
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -51,6 +53,18 @@ def test_make_targets_exist(page):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     mentioned = set(re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8")))
     assert not mentioned - targets
+
+
+def test_every_error_and_warning_is_explained():
+    text = (ROOT / "docs" / "debugging.md").read_text(encoding="utf-8")
+    classes = [
+        name
+        for name, value in vars(exceptions).items()
+        if isinstance(value, type) and issubclass(value, BaseException) and not name.startswith("_")
+    ]
+    assert not [name for name in classes if f"`{name}`" not in text]
+    ours = set(re.findall(r"`(\w+(?:Error|Warning))`", text))
+    assert not ours - set(classes), "a page explains what no longer exists"
 
 
 def test_every_page_is_in_the_contents():

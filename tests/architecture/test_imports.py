@@ -15,7 +15,7 @@ SOURCE = Path(mixtura.__file__).parent
 
 # From the top down; a part may import what stands in its own line or in a later one.
 LAYERS = (
-    ("mixtura", "__main__"),  # the public names and the door of `python -m mixtura`
+    ("mixtura",),  # the public names
     ("cli",),
     ("report", "plots", "segments", "testing"),
     ("selection",),
