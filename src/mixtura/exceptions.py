@@ -37,8 +37,8 @@ __all__ = [
     "ColumnNotFoundError",
     "ConvergenceWarning",
     "DataWarning",
-    "Degenerate",
     "DegeneracyWarning",
+    "Degenerate",
     "DegenerateComponentError",
     "EdgeOfRangeWarning",
     "InterruptedWarning",
@@ -230,6 +230,6 @@ def optional_import(module: str, extra: str) -> Any:
         if error.name is not None and not module.startswith(error.name.split(".")[0]):
             raise
         raise MissingExtraError(
-            f"This needs the package '{module.split('.')[0]}', which is not installed. "
+            f"This needs the package '{module.split('.', maxsplit=1)[0]}', which is not installed. "
             f'Install it with: pip install "mixtura[{extra}]"'
         ) from error

@@ -285,7 +285,10 @@ class Structure(Protocol):
 class Pass(Protocol):
     """One fit's hold on an executor: its threads and the memory of its batches."""
 
-    memory: Mapping[int, Memory]
+    @property
+    def memory(self) -> Mapping[int, Memory]:
+        """What units remember, by batch."""
+        ...
 
     def total(self, summarize: Callable[[Batch, Memory], Statistics], batches: Source) -> Statistics:
         """Map, then add, in an order that does not depend on the number of workers."""

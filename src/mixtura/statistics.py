@@ -98,7 +98,9 @@ class Statistics:
             )
             raise ValueError(msg)
 
-    def _map(self, sums: dict[str, Array], parts: dict[str, Statistics], log_evidence: float, weight: float) -> Statistics:
+    def _map(
+        self, sums: dict[str, Array], parts: dict[str, Statistics], log_evidence: float, weight: float
+    ) -> Statistics:
         return Statistics(
             sums,
             log_evidence=log_evidence,
@@ -200,7 +202,9 @@ class Statistics:
         other = other if self.origin is not None and self.origin.ndim == 2 else other.about(self.origin)
         joined = self._map(
             {
-                name: value + other.sums[name] if name in self.shared else np.concatenate([value, other.sums[name]])
+                name: value + other.sums[name]
+                if name in self.shared
+                else np.concatenate([value, other.sums[name]])
                 for name, value in self.sums.items()
             },
             {name: part.concatenate(other.parts[name]) for name, part in self.parts.items()},
@@ -208,7 +212,9 @@ class Statistics:
             self.weight + other.weight,
         )
         if self.origin is not None and self.origin.ndim == 2 and other.origin is not None:
-            joined.origin = np.concatenate([self.origin, np.broadcast_to(other.origin, (len(other["count"]), self.origin.shape[1]))])
+            joined.origin = np.concatenate(
+                [self.origin, np.broadcast_to(other.origin, (len(other["count"]), self.origin.shape[1]))]
+            )
         return joined
 
     def about(self, origin: Array | None) -> Statistics:

@@ -84,7 +84,9 @@ class Gaussian:
         self._covariance = None if covariance is None else np.asarray(covariance, dtype=np.float64)
         self._factor = precision_cholesky  # made from the covariance on first use
         self._natural: Array | None = None
-        self._distance: float | None = None  # squared, of the farthest mean from the origin, in its own spread
+        self._distance: float | None = (
+            None  # squared, of the farthest mean from the origin, in its own spread
+        )
         self.exact = self.model.regularization == 0.0
 
     def __repr__(self) -> str:
@@ -139,7 +141,10 @@ class Gaussian:
     def replace(self, mean: Array, covariance: Array) -> Self:
         """The same structure with other parameters."""
         new = copy.copy(self)
-        new._mean, new._covariance = np.asarray(mean, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
+        new._mean, new._covariance = (
+            np.asarray(mean, dtype=np.float64),
+            np.asarray(covariance, dtype=np.float64),
+        )
         new._factor = new._natural = new._distance = None
         new.exact = self.model.regularization == 0.0
         return new
@@ -221,7 +226,9 @@ class Gaussian:
         else:
             second = sums[:, first:]
         columns = {"count": sums[:, 0], "sum_x": sums[:, 1:first], "sum_xx": second}
-        return Statistics({name: value.astype(np.float64, copy=False) for name, value in columns.items()}, shared=shared)
+        return Statistics(
+            {name: value.astype(np.float64, copy=False) for name, value in columns.items()}, shared=shared
+        )
 
     def _own_statistics(self, x: Array, resp: Array, shared: frozenset[str]) -> Statistics:
         """Sums about each component's own mean (about the encoding's origin while there are no means)."""
@@ -248,7 +255,9 @@ class Gaussian:
             Naming every component that is empty or whose covariance is not positive definite.
         """
         count = stats["count"]
-        empty = [Degenerate(int(k), float(count[k]), "it holds no rows") for k in np.flatnonzero(~(count > 1e-8))]
+        empty = [
+            Degenerate(int(k), float(count[k]), "it holds no rows") for k in np.flatnonzero(~(count > 1e-8))
+        ]
         if empty:
             raise DegenerateComponentError(empty)
         mean = stats["sum_x"] / count[:, None]
@@ -275,11 +284,17 @@ class Gaussian:
             self._factor = self.model.precision_cholesky(self.covariance)
         except np.linalg.LinAlgError:
             smallest = np.linalg.eigvalsh(self.matrices)[:, 0]
-            order = np.finfo(np.float64).eps * self.model.variances(self.covariance, *self.mean.shape).max(axis=1)
+            order = np.finfo(np.float64).eps * self.model.variances(self.covariance, *self.mean.shape).max(
+                axis=1
+            )
             bad = np.flatnonzero(~(smallest > order))
             bad = bad if bad.size else np.array([int(np.argmin(smallest))])
             raise DegenerateComponentError(
-                Degenerate(int(k), float(count[k]), f"its covariance is not positive definite (smallest eigenvalue {smallest[k]:.3g})")
+                Degenerate(
+                    int(k),
+                    float(count[k]),
+                    f"its covariance is not positive definite (smallest eigenvalue {smallest[k]:.3g})",
+                )
                 for k in bad
             ) from None
 
@@ -307,7 +322,9 @@ class Gaussian:
         overall = np.linalg.eigvalsh(np.einsum("k,kij->ij", share, self.matrices) + between)[0]
         smallest = np.linalg.eigvalsh(self.matrices)[:, 0]
         for k in np.flatnonzero(smallest < 1e-4 * overall):
-            reasons.setdefault(int(k), f"smallest eigenvalue {smallest[k]:.3g} is under 1e-4 of the data's {overall:.3g}")
+            reasons.setdefault(
+                int(k), f"smallest eigenvalue {smallest[k]:.3g} is under 1e-4 of the data's {overall:.3g}"
+            )
         return reasons
 
     def split(self, stats: Statistics, component: int) -> Statistics:

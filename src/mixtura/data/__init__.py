@@ -3,4 +3,12 @@
 from mixtura.data.arrays import DenseSource, Rows, SparseSource, block_rows, make_source
 from mixtura.data.columns import column_encoding, count_encoding
 
-__all__ = ["DenseSource", "Rows", "SparseSource", "block_rows", "column_encoding", "count_encoding", "make_source"]
+__all__ = [
+    "DenseSource",
+    "Rows",
+    "SparseSource",
+    "block_rows",
+    "column_encoding",
+    "count_encoding",
+    "make_source",
+]

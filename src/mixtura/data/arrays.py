@@ -103,7 +103,9 @@ class DenseSource(Rows):
 
     Examples
     --------
-    >>> source = DenseSource(np.arange(6.0).reshape(3, 2), Encoding(2, origin=np.array([2.0, 3.0])), rows_per_batch=2)
+    >>> source = DenseSource(
+    ...     np.arange(6.0).reshape(3, 2), Encoding(2, origin=np.array([2.0, 3.0])), rows_per_batch=2
+    ... )
     >>> source[0].x
     array([[-2.,  0.],
            [-2.,  0.]])

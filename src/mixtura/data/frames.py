@@ -79,5 +79,8 @@ def make_frame(columns: Mapping[str, Array | Sequence[Any]], library: str | None
             if name in (library, "polars"):
                 raise
             continue
-        return nw.from_dict({key: np.asarray(value) for key, value in columns.items()}, backend=name).to_native()
+        return nw.from_dict(
+            {key: np.asarray(value) for key, value in columns.items()},
+            backend=name,  # type: ignore[arg-type] # one of the names checked above
+        ).to_native()
     raise AssertionError  # the loop returns or raises

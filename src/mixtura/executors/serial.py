@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Self
 
 from threadpoolctl import ThreadpoolController
@@ -29,7 +30,7 @@ def partition(n_batches: int) -> list[range]:
     """
     n_groups = min(n_batches, N_GROUPS)
     edges = [n_batches * group // n_groups for group in range(n_groups + 1)] if n_groups else [0]
-    return [range(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+    return [range(first, last) for first, last in pairwise(edges)]
 
 
 _CONTROLLER: list[ThreadpoolController] = []
@@ -60,7 +61,9 @@ class SerialPass:
         """Map, then add."""
         return total(self.group(summarize, batches, group) for group in partition(len(batches)))
 
-    def group(self, summarize: Callable[[Batch, Memory], Statistics], batches: Source, group: range) -> Statistics:
+    def group(
+        self, summarize: Callable[[Batch, Memory], Statistics], batches: Source, group: range
+    ) -> Statistics:
         """Sum of one group of batches."""
         return total(summarize(batch, self.memory[batch.id]) for batch in (batches[index] for index in group))
 

@@ -30,14 +30,16 @@ class _ThreadsPass(SerialPass):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(self._n_threads, thread_name_prefix="mixtura"))
+        self._pool = self._stack.enter_context(
+            ThreadPoolExecutor(self._n_threads, thread_name_prefix="mixtura")
+        )
         return self
 
     def total(self, summarize: Callable[[Batch, Memory], Statistics], batches: Source) -> Statistics:
         """Groups in parallel, then added in their order."""
         groups = partition(len(batches))
         for index in range(len(batches)):
-            self.memory[index]  # noqa: B018 - slots are made here, so that threads never change the dictionary
+            self.memory[index]
         return total(self._pool.map(lambda group: self.group(summarize, batches, group), groups))
 
 

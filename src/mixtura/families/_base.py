@@ -135,7 +135,9 @@ class FamilyComponents:
     def natural(self) -> Array:
         """Natural parameters, shape (K, P)."""
         if self._natural is None:
-            msg = f"The {self.family.name} components have no parameters yet: fit them, or call maximize first."
+            msg = (
+                f"The {self.family.name} components have no parameters yet: fit them, or call maximize first."
+            )
             raise InvalidParameterError(msg)
         return self._natural
 
@@ -170,7 +172,9 @@ class FamilyComponents:
 
     def encode(self, x: Any, encoding: Encoding) -> FamilyBlock:
         """T(x), log h(x) and exposure of a batch."""
-        return FamilyBlock(self.family.statistics(x), self.family.log_base_measure(x), self.family.exposure(x))
+        return FamilyBlock(
+            self.family.statistics(x), self.family.log_base_measure(x), self.family.exposure(x)
+        )
 
     def log_prob(self, block: FamilyBlock) -> Array:
         """Scores, shape (K, B): <eta, T> - e A(eta) + log h."""
@@ -204,7 +208,9 @@ class FamilyComponents:
         reasons = {int(k): "it holds no data" for k in np.flatnonzero(~(exposure > 0))}
         reasons = self.family.degenerate(mean) | reasons
         if reasons:
-            raise DegenerateComponentError(Degenerate(k, float(counts[k]), reasons[k]) for k in sorted(reasons))
+            raise DegenerateComponentError(
+                Degenerate(k, float(counts[k]), reasons[k]) for k in sorted(reasons)
+            )
         return self.replace(self.family.natural_from_mean(mean))
 
     def expected_log_prob(self, stats: Statistics) -> float:
@@ -233,7 +239,9 @@ class FamilyComponents:
 
     def from_coordinates(self, vector: Array) -> Self:
         """Inverse of `coordinates`."""
-        return self.replace(self.family.from_free(np.asarray(vector, dtype=np.float64).reshape(self.natural.shape)))
+        return self.replace(
+            self.family.from_free(np.asarray(vector, dtype=np.float64).reshape(self.natural.shape))
+        )
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the components."""

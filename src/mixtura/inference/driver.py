@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -139,7 +138,9 @@ def run(
     >>> from mixtura.inference.updates import Maximization
     >>> from mixtura.protocols import Encoding
     >>> from mixtura.structures import Independent, LatentMixture
-    >>> start = LatentMixture(Gaussian(np.array([[0.0], [4.0]]), np.ones((2, 1, 1))), Independent(np.zeros(2)), Encoding(1))
+    >>> start = LatentMixture(
+    ...     Gaussian(np.array([[0.0], [4.0]]), np.ones((2, 1, 1))), Independent(np.zeros(2)), Encoding(1)
+    ... )
     >>> rows = DenseSource(np.array([[0.0], [1.0], [4.0], [5.0]]), start.encoding)
     >>> run(start, rows, update=Maximization(), executor=Serial(), stopping=Stopping(1e-6)).reason
     <Reason.CONVERGED: 'converged'>
@@ -150,7 +151,7 @@ def run(
     state = update.init(model)
     exact, halvings, steps, comparable_from, last = True, 0, 0, 0, model
     with catch_interrupt(), executor.session() as session:
-        for _ in count():
+        while True:
             stats = session.total(model.summarize, batches)
             objective = update.objective(state, model, stats)
             if not np.isfinite(objective):
@@ -169,18 +170,25 @@ def run(
             history.append(objective)
             progress = Progress(steps, objective, stats.weight, model, time.monotonic() - begun)
             wants_stop = [callback(progress) is True for callback in callbacks]
-            reason = Reason.STOPPED if any(wants_stop) else stopping(history[comparable_from:], steps, stats.weight)
-            if reason is not None:
-                break
+            reason = stopping(history[comparable_from:], steps, stats.weight)
+            if any(wants_stop) or reason is not None:
+                return FitResult(
+                    model,
+                    tuple(history),
+                    reason or Reason.STOPPED,
+                    steps,
+                    stats.weight,
+                    stats,
+                    tuple(events),
+                    dict(session.memory),
+                    time.monotonic() - begun,
+                )
             last = model
             model, state, exact, happened = update.step(state, model, stats)
             steps += 1
             if happened:  # the model changed by more than a step: objectives before and after do not compare
                 comparable_from = len(history)
                 events.extend(f"step {steps}: {event}" for event in happened)
-        memory = dict(session.memory)
-    seconds = time.monotonic() - begun
-    return FitResult(model, tuple(history), reason, steps, stats.weight, stats, tuple(events), memory, seconds)
 
 
 def _fell(before: float, after: float, step: int, allowed: float) -> str:

@@ -137,7 +137,9 @@ class Fitted:
     best_start: int
 
 
-def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: LatentMixture | None = None) -> Fitted:
+def fit(
+    problem: Problem, settings: Settings, rng: np.random.Generator, given: LatentMixture | None = None
+) -> Fitted:
     """Learn a problem.
 
     Parameters
@@ -175,7 +177,10 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: L
 
 
 def _best(
-    outcomes: list[Outcome], screened: Sequence[StartResult], starts: Sequence[Start], runner: Callable[..., FitResult]
+    outcomes: list[Outcome],
+    screened: Sequence[StartResult],
+    starts: Sequence[Start],
+    runner: Callable[..., FitResult],
 ) -> Fitted:
     order = best_of(outcomes)
     if not order:  # run the first again outside the net, so that its own error is seen
@@ -224,7 +229,9 @@ def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -
     ]
 
 
-def _sieved(problem: Problem, settings: Settings, rng: np.random.Generator) -> tuple[list[Start], list[StartResult]]:
+def _sieved(
+    problem: Problem, settings: Settings, rng: np.random.Generator
+) -> tuple[list[Start], list[StartResult]]:
     """Screen many short runs on a sample, run the best few on there, hand on the best of those."""
     sample = problem.sample(_sample_size(problem, floor=3000), rng)
     weight = _weights(sample)
@@ -254,7 +261,9 @@ def _recipe(n_embeddings: int, size: int) -> list[tuple[str, int, float]]:
     """Rule, embedding and softness of each candidate: k-means in every embedding first, then looser rules."""
     looser = [("k-means++", 0), ("random_from_data", 0), ("kmeans", 0), ("k-means++", n_embeddings - 1)]
     cycle = [("kmeans", which) for which in range(n_embeddings)] + looser + [("random", 0)]
-    return [(*cycle[i % len(cycle)], 0.0 if cycle[i % len(cycle)][0] == "random" else 0.1) for i in range(size)]
+    return [
+        (*cycle[i % len(cycle)], 0.0 if cycle[i % len(cycle)][0] == "random" else 0.1) for i in range(size)
+    ]
 
 
 def _make(
@@ -265,7 +274,9 @@ def _make(
     if soft or not resp.any(axis=0).all():  # fewer distinct rows than components: let all of them share
         soft = soft or 0.1
         resp = initialize.soften(resp, soft)
-    return initialize.from_responsibilities(resp, source, sample.components, sample.structure, sample.encoding)
+    return initialize.from_responsibilities(
+        resp, source, sample.components, sample.structure, sample.encoding
+    )
 
 
 def _sample_size(problem: Problem, floor: int) -> int:

@@ -11,7 +11,9 @@ from mixtura.structures import LatentMixture
 __all__ = ["resized"]
 
 
-def resized(model: LatentMixture, source: Source, n_components: int, executor: Executor | None = None) -> LatentMixture:
+def resized(
+    model: LatentMixture, source: Source, n_components: int, executor: Executor | None = None
+) -> LatentMixture:
     """The model with another number of components: the largest are split, or the smallest left out.
 
     Parameters

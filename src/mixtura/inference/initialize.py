@@ -40,7 +40,9 @@ def kmeans(z: Any, weight: Array, n_components: int, rng: np.random.Generator) -
     """k-means, one run from k-means++ seeds; responsibilities (n, K) are 0 or 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than components
-        fit = KMeans(n_components, n_init=1, max_iter=50, random_state=_seed(rng)).fit(z, sample_weight=weight)
+        fit = KMeans(n_components, n_init=1, max_iter=50, random_state=_seed(rng)).fit(
+            z, sample_weight=weight
+        )
     return one_hot(fit.labels_, n_components)
 
 

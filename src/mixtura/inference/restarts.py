@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -154,7 +155,9 @@ def _run_one(start: Start, runner: Runner) -> Outcome:
         fit = runner(start.make())
     except (DegenerateComponentError, InvalidDataError, np.linalg.LinAlgError) as error:
         seconds = time.monotonic() - begun
-        return None, StartResult(start.name, start.seed, -np.inf, Reason.DEGENERATE, message=str(error), seconds=seconds)
+        return None, StartResult(
+            start.name, start.seed, -np.inf, Reason.DEGENERATE, message=str(error), seconds=seconds
+        )
     return fit, record(start, fit)
 
 
@@ -183,10 +186,17 @@ def best_of(outcomes: Sequence[Outcome]) -> list[int]:
         If every start collapsed; the message is that of the first.
     """
     alive = [index for index, (fit, _) in enumerate(outcomes) if fit is not None]
-    return sorted(alive, key=lambda index: (bool(outcomes[index][1].suspects), -outcomes[index][1].objective))
+
+    def rank(index: int) -> tuple[bool, float]:
+        result = outcomes[index][1]
+        return bool(result.suspects), -result.objective
+
+    return sorted(alive, key=rank)
 
 
-def sieve(outcomes: Sequence[Outcome], starts: Sequence[Start], keep: int) -> tuple[list[Start], list[StartResult]]:
+def sieve(
+    outcomes: Sequence[Outcome], starts: Sequence[Start], keep: int
+) -> tuple[list[Start], list[StartResult]]:
     """The best few as starts of longer runs, and the records of all others, marked as screened.
 
     Nearly equal short runs (objectives that agree to 1e-7 per unit) count once.
@@ -203,13 +213,17 @@ def sieve(outcomes: Sequence[Outcome], starts: Sequence[Start], keep: int) -> tu
     for index in chosen:
         fit = outcomes[index][0]
         if fit is not None:
-            kept.append(replace(starts[index], make=lambda model=fit.model: model))
+            kept.append(replace(starts[index], make=partial(_same, fit.model)))
     left = [
         replace(result, reason=Reason.SCREENED) if fit is not None else result
         for index, (fit, result) in enumerate(outcomes)
         if index not in chosen
     ]
     return kept, left
+
+
+def _same(model: LatentMixture) -> LatentMixture:
+    return model
 
 
 def agreeing(results: Sequence[StartResult], tol: float) -> tuple[int, int]:
@@ -227,5 +241,9 @@ def agreeing(results: Sequence[StartResult], tol: float) -> tuple[int, int]:
     tuple of int
         (runs within `tol` of the best, runs carried to their end).
     """
-    ended = [result.objective for result in results if result.reason not in (Reason.SCREENED, Reason.DEGENERATE, Reason.STOPPED)]
+    ended = [
+        result.objective
+        for result in results
+        if result.reason not in (Reason.SCREENED, Reason.DEGENERATE, Reason.STOPPED)
+    ]
     return (sum(value >= max(ended) - tol for value in ended), len(ended)) if ended else (0, 0)

@@ -86,7 +86,11 @@ class AddPrior:
             for name in part.sums.keys() - part.shared:
                 value = part.sums[name]
                 part.sums[name] = (1.0 - self.share) * value + self.share * value.mean(axis=0, keepdims=True)
-        return model, mixed, f"gave component(s) {_names(bad)} a prior worth {self.share:g} of the average component"
+        return (
+            model,
+            mixed,
+            f"gave component(s) {_names(bad)} a prior worth {self.share:g} of the average component",
+        )
 
 
 POLICIES: dict[str, Policy] = {"raise": Raise(), "drop": Drop(), "reseed": Reseed(), "prior": AddPrior()}
@@ -151,7 +155,7 @@ class Maximization:
                 try:
                     new = model.maximize(total)
                 except DegenerateComponentError as again:
-                    error = again  # noqa: PLW2901
+                    error = again
                     continue
                 if state is not None and _counts(state).size != _counts(total).size:
                     state = state.take(np.arange(_counts(total).size))

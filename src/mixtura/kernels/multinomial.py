@@ -26,7 +26,7 @@ _jit = numba.njit(nogil=True, cache=True, fastmath=_FAST)
 
 
 @_jit
-def _scores(data, indices, indptr, first, last, profiles, log_weights, scores, largest):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0913 - compiled
+def _scores(data, indices, indptr, first, last, profiles, log_weights, scores, largest):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
     """scores[i] = log weights + sum over the row of x_j log beta_j, minus the largest, which is kept."""
     n_components = scores.shape[1]
     for i in range(first, last):
@@ -47,7 +47,7 @@ def _scores(data, indices, indptr, first, last, profiles, log_weights, scores, l
 
 
 @_jit
-def _sums(data, indices, indptr, first, last, weight, resp, totals, sums, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0913 - compiled
+def _sums(data, indices, indptr, first, last, weight, resp, totals, sums, count):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
     """Add weight times resp (normalised here) to the sums; `totals` takes the row sums."""
     n_components = resp.shape[1]
     for i in range(first, last):
@@ -75,12 +75,16 @@ def _digamma(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compil
         value -= 1.0 / x
         x += 1.0
     inverse = 1.0 / (x * x)
-    series = inverse * (1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse * (1 / 132 - inverse * 691 / 32760)))))
+    series = inverse * (
+        1 / 12
+        - inverse
+        * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse * (1 / 132 - inverse * 691 / 32760))))
+    )
     return value + math.log(x) - 0.5 / x - series
 
 
 @_jit
-def _local(likelihood, log_likelihood, weight, offsets, prior, dirichlet, steps, tol, bound):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0913, PLR0912, C901 - compiled
+def _local(likelihood, log_likelihood, weight, offsets, prior, dirichlet, steps, tol, bound):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901 - compiled
     """Posterior weights of every unit; `likelihood` (B, K) becomes resp. Linear domain, logs where that underflows."""
     n_units, n_components = dirichlet.shape
     log_expected = np.empty(n_components)
@@ -93,7 +97,7 @@ def _local(likelihood, log_likelihood, weight, offsets, prior, dirichlet, steps,
         prior_constant -= math.lgamma(prior[k])
     row = np.empty(n_components)
     for unit in range(n_units):
-        for step in range(steps):
+        for _ in range(steps):
             total = 0.0
             for k in range(n_components):
                 used[k] = dirichlet[unit, k]
@@ -167,8 +171,7 @@ def _profiles(components: MultinomialComponents) -> Array | None:
     if not hasattr(components, "_rows"):
         rows = np.ascontiguousarray(components.natural.T)
         components._rows = rows if np.isfinite(rows).all() else None  # type: ignore[attr-defined]
-    rows = components._rows  # type: ignore[attr-defined]
-    return rows
+    return components._rows  # type: ignore[attr-defined]
 
 
 def _log_base(batch: Batch, memory: Memory) -> Array:
@@ -203,7 +206,11 @@ def independent_pass(
     x, weight = batch.x, batch.sample_weight
     data = x.data if x.data.dtype == np.float64 else x.data.astype(np.float64)
     totals, profiles = _Totals(components, x.shape[1]), _profiles(components)
-    scores, evidence, row_sums = np.empty((_ROWS, components.n_components)), np.empty(x.shape[0]), np.empty(x.shape[0])
+    scores, evidence, row_sums = (
+        np.empty((_ROWS, components.n_components)),
+        np.empty(x.shape[0]),
+        np.empty(x.shape[0]),
+    )
     for first, last in _blocks(x.shape[0]):
         block = scores[: last - first]
         _scores(data, x.indices, x.indptr, first, last, profiles, structure.log_weights, block, evidence)
@@ -211,7 +218,9 @@ def independent_pass(
         _sums(data, x.indices, x.indptr, first, last, weight, block, row_sums, totals.sums, totals.count)
     evidence += np.log(row_sums) + _log_base(batch, memory)
     parts = {"structure": Statistics({"count": totals.count.copy()}), "components": totals.statistics()}
-    return Statistics(log_evidence=float(evidence @ weight), weight=float(weight.sum()), parts=parts, stamp=encoding.stamp)
+    return Statistics(
+        log_evidence=float(evidence @ weight), weight=float(weight.sum()), parts=parts, stamp=encoding.stamp
+    )
 
 
 def grouped_pass(
@@ -224,7 +233,17 @@ def grouped_pass(
     data = x.data if x.data.dtype == np.float64 else x.data.astype(np.float64)
     n_rows, n_components = x.shape[0], components.n_components
     log_likelihood, largest = np.empty((n_rows, n_components)), np.empty(n_rows)
-    _scores(data, x.indices, x.indptr, 0, n_rows, _profiles(components), np.zeros(n_components), log_likelihood, largest)
+    _scores(
+        data,
+        x.indices,
+        x.indptr,
+        0,
+        n_rows,
+        _profiles(components),
+        np.zeros(n_components),
+        log_likelihood,
+        largest,
+    )
     resp = np.exp(log_likelihood)
     dirichlet = memory.get("dirichlet")
     if dirichlet is None or dirichlet.shape != (len(offsets) - 1, n_components):
@@ -232,12 +251,23 @@ def grouped_pass(
     else:
         dirichlet = dirichlet.copy()
     bound = np.zeros(len(dirichlet))
-    _local(resp, log_likelihood, weight, offsets, structure.pseudo_count, dirichlet, structure.local_steps, structure.tol, bound)
+    _local(
+        resp,
+        log_likelihood,
+        weight,
+        offsets,
+        structure.pseudo_count,
+        dirichlet,
+        structure.local_steps,
+        structure.tol,
+        bound,
+    )
     memory["dirichlet"] = dirichlet
     totals = _Totals(components, x.shape[1])
     # resp is normalised already, so the log of its row sums is zero.
     _sums(data, x.indices, x.indptr, 0, n_rows, weight, resp, np.empty(n_rows), totals.sums, totals.count)
     log_evidence = float(bound.sum() + (largest + _log_base(batch, memory)) @ weight)
     parts = {"structure": structure.sums(dirichlet, totals.count.copy()), "components": totals.statistics()}
-    return Statistics(log_evidence=log_evidence, weight=float(len(dirichlet)), parts=parts, stamp=encoding.stamp)
-
+    return Statistics(
+        log_evidence=log_evidence, weight=float(len(dirichlet)), parts=parts, stamp=encoding.stamp
+    )

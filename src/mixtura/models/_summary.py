@@ -19,11 +19,17 @@ def _facts(mixture: Any) -> list[tuple[str, str]]:
     stopped = "converged" if mixture.converged_ else f"not converged ({mixture.stop_reason_})"
     facts = [
         ("components", f"{mixture.n_components_} (features: {mixture.n_features_in_})"),
-        ("log-likelihood", f"{mixture.lower_bound_ * mixture.total_weight_:.4f} ({mixture.lower_bound_:.6f} per row)"),
+        (
+            "log-likelihood",
+            f"{mixture.lower_bound_ * mixture.total_weight_:.4f} ({mixture.lower_bound_:.6f} per row)",
+        ),
         ("rows (sum of weights)", f"{mixture.total_weight_:g}"),
         ("free parameters", str(mixture.n_parameters())),
         ("stopped", f"{stopped} after {mixture.n_iter_} steps"),
-        ("starts", f"{len(mixture.starts_)} tried, {ended} run to the end, {same} of these at the best optimum"),
+        (
+            "starts",
+            f"{len(mixture.starts_)} tried, {ended} run to the end, {same} of these at the best optimum",
+        ),
     ]
     suspects = mixture.starts_[mixture.best_start_].suspects
     facts += [("suspect", f"component {k} {reason}") for k, reason in suspects.items()]
@@ -33,7 +39,9 @@ def _facts(mixture: Any) -> list[tuple[str, str]]:
 
 def _names(mixture: Any) -> list[str]:
     names = getattr(mixture, "feature_names_in_", None)
-    return [f"x{j}" for j in range(mixture.n_features_in_)] if names is None else [str(name) for name in names]
+    return (
+        [f"x{j}" for j in range(mixture.n_features_in_)] if names is None else [str(name) for name in names]
+    )
 
 
 def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
@@ -59,7 +67,10 @@ def as_text(mixture: Any) -> str:
     lines = [f"{type(mixture).__name__}", *(f"  {name:<{width}}  {value}" for name, value in facts), ""]
     header, rows = _table(mixture)
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines += ["  " + "  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in [header, *rows]]
+    lines += [
+        "  " + "  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True))
+        for row in [header, *rows]
+    ]
     return "\n".join(lines)
 
 
@@ -71,14 +82,18 @@ def as_html(mixture: Any) -> str:
     )
     header, rows = _table(mixture)
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
     title = html.escape(type(mixture).__name__)
     return f"<div><strong>{title}</strong><table>{facts}</table><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def tidy(mixture: Any) -> dict[str, list[Any]]:
     """Parameters, one value a row: component, parameter, feature, other_feature, value."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("component", "parameter", "feature", "other_feature", "value")}
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("component", "parameter", "feature", "other_feature", "value")
+    }
     names = _names(mixture)
 
     def add(component: int, parameter: str, feature: str, other: str, value: float) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from mixtura.exceptions import ModelFileError, did_you_mean
 from mixtura.models._base import BaseMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
-from mixtura.models.multinomial_mixture import GroupedMultinomialMixture, MultinomialMixture
+from mixtura.models.grouped_mixture import GroupedMultinomialMixture
+from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.persistence import read_model_file
 
 __all__ = ["load"]

@@ -60,7 +60,7 @@ class Mixture(BaseMixture):
 
     _unsaved = (*BaseMixture._unsaved, "components")
 
-    def __init__(  # noqa: PLR0913 - every setting by name
+    def __init__(
         self,
         components: Component | ExponentialFamily | None = None,
         n_components: int = 1,
@@ -130,7 +130,10 @@ class Mixture(BaseMixture):
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         if self.warm_start and hasattr(self, "components_"):
             return self._from_fitted(problem, self)
-        blank = getattr(problem.components, "_mean", None) is None and getattr(problem.components, "_natural", None) is None
+        blank = (
+            getattr(problem.components, "_mean", None) is None
+            and getattr(problem.components, "_natural", None) is None
+        )
         if blank:
             return None
         start = _shifted(problem.components, problem.encoding.origin)
@@ -141,7 +144,9 @@ class Mixture(BaseMixture):
             msg = f"init_params is a fitted {type(other).__name__}; expected a fitted Mixture of the same components."
             raise InvalidParameterError(msg)
         origin = problem.encoding.origin
-        components = other.components_ if origin is None else _shifted(other.components_, origin - other.origin_)
+        components = (
+            other.components_ if origin is None else _shifted(other.components_, origin - other.origin_)
+        )
         return LatentMixture(components, Independent(np.log(other.weights_)), problem.encoding)
 
     def _publish(self, result: FitResult) -> None:

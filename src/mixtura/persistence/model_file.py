@@ -87,7 +87,9 @@ def write_model_file(path: str | Path, content: ModelFile) -> Path:
         "settings": json.dumps(_plain(content.settings)),
         "attributes": json.dumps(_plain(content.attributes)),
     }
-    data = save({name: np.ascontiguousarray(array) for name, array in content.arrays.items()}, metadata=header)
+    data = save(
+        {name: np.ascontiguousarray(array) for name, array in content.arrays.items()}, metadata=header
+    )
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -146,7 +148,9 @@ def read_model_file(path: str | Path) -> ModelFile:
                 )
                 raise ModelFileError(msg)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-            return ModelFile(header["class"], _restored(header["settings"]), _restored(header["attributes"]), arrays)
+            return ModelFile(
+                header["class"], _restored(header["settings"]), _restored(header["attributes"]), arrays
+            )
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise

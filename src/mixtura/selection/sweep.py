@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from sklearn.base import clone
 
 from mixtura.exceptions import (
     ConvergenceWarning,
-    DegenerateComponentError,
     DegeneracyWarning,
+    DegenerateComponentError,
     EdgeOfRangeWarning,
     InterruptedWarning,
     InvalidParameterError,
@@ -26,83 +25,17 @@ from mixtura.exceptions import (
 from mixtura.inference import criteria
 from mixtura.inference.stopping import Reason, catch_interrupt
 from mixtura.models._base import BaseMixture
+from mixtura.selection.selection import Selection
 
-__all__ = ["CRITERIA", "Selection", "select"]
+__all__ = ["CRITERIA", "select"]
 
 CRITERIA = ("bic", "aic", "icl", "held_out")
-_FRESH_UP_TO = 12  # above, the nested start alone is used: it wins there, and screening costs more than the fit
+_FRESH_UP_TO = (
+    12  # above, the nested start alone is used: it wins there, and screening costs more than the fit
+)
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What a sweep found.
-
-    Parameters
-    ----------
-    table : list of dict
-        One row per model: n_components, covariance_type, log_likelihood (total), bic, aic, icl, held_out (mean per
-        validation row, or None), n_parameters, n_iter, reason, converged, seconds, starts (objectives of the runs
-        carried to their end), started (which start won), chosen.
-    criterion : str
-        Criterion that chose.
-    best_estimator_ : estimator
-        The chosen model, fitted.
-    at_edge : bool
-        Whether the choice has the smallest or largest K tried (and more than one was).
-    interrupted : bool
-        Whether the sweep was cut short.
-    estimators : list of estimator
-        All fitted models, in the order of the table.
-    """
-
-    table: list[dict[str, Any]]
-    criterion: str
-    best_estimator_: Any
-    at_edge: bool
-    interrupted: bool = False
-    estimators: list[Any] = field(default_factory=list, repr=False)
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """The chosen row of the table."""
-        return next(row for row in self.table if row["chosen"])
-
-    def to_frame(self, library: str | None = None) -> Any:
-        """The table as a data frame (without the lists of starts).
-
-        Parameters
-        ----------
-        library : {"pandas", "polars", "pyarrow"}, optional
-            None takes pandas, or polars where pandas is missing.
-        """
-        from mixtura.data.frames import make_frame
-
-        names = [name for name, value in self.table[0].items() if not isinstance(value, list)]
-        columns = {name: [row[name] for row in self.table] for name in names if any(row[name] is not None for row in self.table)}
-        return make_frame(columns, library)
-
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Criterion against K with the choice marked; see :func:`mixtura.plots.plot_selection`."""
-        from mixtura.plots import plot_selection
-
-        return plot_selection(self, ax=ax, **options)
-
-    def __str__(self) -> str:
-        shown = ["n_components", "covariance_type", "log_likelihood", self.criterion, "n_parameters", "starts"]
-        header = ["K", "covariance", "log-likelihood", self.criterion, "parameters", "spread of starts"]
-        rows = []
-        for row in self.table:
-            spread = max(row["starts"]) - min(row["starts"]) if row["starts"] else 0.0
-            cells = [row["n_components"], row["covariance_type"] or "-", f"{row['log_likelihood']:.3f}", f"{row[self.criterion]:.3f}"]
-            rows.append([str(cell) for cell in (*cells, row["n_parameters"], f"{spread:.2e}")] + ["<- chosen" if row["chosen"] else ""])
-        widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(shown))]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=False)) for line in [header, *rows]]
-        lines = [line + "  " + row[-1] if row[-1] else line for line, row in zip(lines, [[""], *rows], strict=True)]
-        edge = [f"The choice lies at the edge of the range that was tried (K = {self.chosen['n_components']})."] if self.at_edge else []
-        return "\n".join(lines + edge)
-
-
-def select(  # noqa: PLR0913 - every setting by name
+def select(
     estimator: Any,
     X: Any,
     *,
@@ -170,7 +103,11 @@ def select(  # noqa: PLR0913 - every setting by name
     if criterion == "held_out" and validation is None:
         msg = "criterion='held_out' needs rows that the fits do not see: give them as validation=."
         raise InvalidParameterError(msg)
-    fit_arguments = {name: value for name, value in (("groups", groups), ("sample_weight", sample_weight)) if value is not None}
+    fit_arguments = {
+        name: value
+        for name, value in (("groups", groups), ("sample_weight", sample_weight))
+        if value is not None
+    }
     rows: list[dict[str, Any]] = []
     fitted: list[Any] = []
     types = [None] if covariance_type is None else list(covariance_type)
@@ -178,9 +115,9 @@ def select(  # noqa: PLR0913 - every setting by name
         for kind in types:
             previous, best, misses = None, np.inf, 0
             for k in values:
-                bar.update(0, description=f"K = {k}" + (f", {kind}" if kind else ""))
+                bar.update(TaskID(0), description=f"K = {k}" + (f", {kind}" if kind else ""))
                 previous, row = _one(estimator, X, k, kind, previous, fit_arguments, validation)
-                bar.advance(0)
+                bar.advance(TaskID(0))
                 if previous is None:
                     break
                 rows.append(row)
@@ -223,7 +160,13 @@ def _choose(rows: list[dict[str, Any]], fitted: list[Any], criterion: str, *, in
 
 
 def _one(
-    estimator: Any, X: Any, k: int, kind: str | None, previous: Any, fit_arguments: dict[str, Any], validation: Any
+    estimator: Any,
+    X: Any,
+    k: int,
+    kind: str | None,
+    previous: Any,
+    fit_arguments: dict[str, Any],
+    validation: Any,
 ) -> tuple[Any, dict[str, Any]]:
     """The better of a fresh fit and one from the nested smaller model, and its row of the table."""
     begun = time.monotonic()
@@ -237,7 +180,12 @@ def _one(
         if start == "nested":
             model.init_params = previous
         with warnings.catch_warnings():
-            for category in (ConvergenceWarning, StartsDisagreeWarning, DegeneracyWarning, InterruptedWarning):
+            for category in (
+                ConvergenceWarning,
+                StartsDisagreeWarning,
+                DegeneracyWarning,
+                InterruptedWarning,
+            ):
                 warnings.simplefilter("ignore", category)  # all of it is in the table
             try:
                 model.fit(X, **fit_arguments)
@@ -256,7 +204,13 @@ def _suspects(model: BaseMixture) -> bool:
 
 
 def _row(
-    model: Any, start: str, candidates: list[tuple[Any, str]], X: Any, fit_arguments: dict[str, Any], validation: Any, seconds: float
+    model: Any,
+    start: str,
+    candidates: list[tuple[Any, str]],
+    X: Any,
+    fit_arguments: dict[str, Any],
+    validation: Any,
+    seconds: float,
 ) -> dict[str, Any]:
     log_likelihood, n_units, certainty = model._totals(X, fit_arguments.get("sample_weight"))
     n_parameters = model.n_parameters()
@@ -286,7 +240,12 @@ def _row(
 
 
 def _bar(total: int, *, show: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not show)
     bar.add_task("", total=total)
     return bar

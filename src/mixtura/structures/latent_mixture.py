@@ -36,7 +36,9 @@ class LatentMixture:
     --------
     >>> from mixtura.components import Gaussian
     >>> from mixtura.structures import Independent
-    >>> model = LatentMixture(Gaussian(np.array([[0.0], [2.0]]), np.ones((2, 1, 1))), Independent(np.zeros(2)), Encoding(1))
+    >>> model = LatentMixture(
+    ...     Gaussian(np.array([[0.0], [2.0]]), np.ones((2, 1, 1))), Independent(np.zeros(2)), Encoding(1)
+    ... )
     >>> model.summarize(Batch(np.array([[1.0]]), np.ones(1)), {}).parts["components"]["count"]
     array([0.5, 0.5])
     """
@@ -104,9 +106,9 @@ class LatentMixture:
 
     def expected_log_prob(self, stats: Statistics) -> float:
         """Inner product of statistics and parameters of both parts."""
-        return self.components.expected_log_prob(stats.parts["components"]) + self.structure.expected_log_prob(
-            stats.parts["structure"]
-        )
+        return self.components.expected_log_prob(
+            stats.parts["components"]
+        ) + self.structure.expected_log_prob(stats.parts["structure"])
 
     def suspects(self, stats: Statistics) -> dict[int, str]:
         """Components on a handful of rows or with almost no variance."""
@@ -139,9 +141,15 @@ class LatentMixture:
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """The model restricted to some components."""
-        return replace(self, components=self.components.take(components), structure=self.structure.take(components))
+        return replace(
+            self, components=self.components.take(components), structure=self.structure.take(components)
+        )
 
 
 def weighted_sum(values: Array, weight: Array) -> float:
     """sum w v in which rows of weight zero count nothing even where v is infinite."""
-    return float(np.dot(values, weight)) if np.isfinite(values).all() else float(np.sum(values[weight > 0] * weight[weight > 0]))
+    return (
+        float(np.dot(values, weight))
+        if np.isfinite(values).all()
+        else float(np.sum(values[weight > 0] * weight[weight > 0]))
+    )
