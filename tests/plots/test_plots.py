@@ -159,6 +159,19 @@ def test_history_shows_every_start_and_marks_the_best():
     assert high > -1.5
 
 
+def test_history_continues_the_short_runs_of_a_sieve():
+    starts = [
+        _start(-5.0, [-9.0, -7.0, -5.0], seed=3, reason="screened"),
+        _start(-4.0, [-9.0, -6.0, -4.0], seed=2, reason="screened"),
+        _start(-2.0, [-3.0, -2.0], seed=1),
+    ]
+    ax = plot_history(SimpleNamespace(starts_=starts))
+    curves = {curve.get_label(): curve for curve in ax.get_lines()}
+    np.testing.assert_array_equal(curves["best: −2 (seed 1, converged)"].get_xdata(), [2, 3])
+    assert "2 short runs, to find starts" in curves
+    assert not [label for label in curves if "other" in label or "stopped" in label]
+
+
 def test_history_without_starts_says_so():
     with pytest.raises(exceptions.InvalidParameterError, match=r"found none with a history.*after fit"):
         plot_history(SimpleNamespace(starts_=[]))

@@ -14,12 +14,15 @@ from mixtura.plots import style
 
 __all__ = ["plot_history"]
 
+_SHORT = "screened"  # a short run of the sieve, not continued as itself
+
 
 def plot_history(mixture: Any, *, ax: Any = None) -> Any:
     """Objective against steps for every start, the best one marked.
 
     Starts that end at different heights found different optima; a start that ends in a cross ran out of steps
-    or time instead of converging.
+    or time instead of converging. The short runs of a sieve are drawn pale; those that were chosen go on
+    to the right of them.
 
     Parameters
     ----------
@@ -61,25 +64,28 @@ def plot_history(mixture: Any, *, ax: Any = None) -> Any:
             f"{type(mixture).__name__}. "
             "Expected a model of mixtura after fit; fit it anew."
         )
-    best = max(range(len(drawable)), key=lambda i: _objective(drawable[i]))
-    own_figure = ax is None
+    short = [start for start in drawable if _reason(start) == _SHORT]
+    full = [start for start in drawable if _reason(start) != _SHORT] or short
+    best = max(full, key=_objective)
+    others = [start for start in full if start is not best]
     ax = style.axes_for(ax)
-    others = [start for index, start in enumerate(drawable) if index != best]
-    crosses = any(not _converged(start) for start in drawable)
-    for index, start in enumerate(others):
-        _draw(
-            ax,
-            start,
-            color=style.MUTED,
-            linewidth=1.0,
-            alpha=0.65,
-            zorder=2,
-            label=_others_label(others, index),
-        )
-    _draw(ax, drawable[best], color=style.ACCENT, linewidth=2.4, zorder=4, label=_best_label(drawable[best]))
-    if crosses:
+    sieved = full is not short and bool(short)
+    # What a sieve chose goes on after the short runs, of which it was one.
+    first = max(len(start.history) for start in short) - 1 if sieved else 0
+    lines = []
+    if sieved:
+        for start in short:
+            lines = [_draw(ax, start, 0, color="#b8c1cb", linewidth=0.8, zorder=2)]
+        _label(lines, short, "short run, to find starts", "short runs, to find starts")
+    for start in others:
+        lines = [_draw(ax, start, first, color=style.MUTED, linewidth=1.2, zorder=3)]
+        _mark_end(ax, start, first, style.MUTED)
+    _label(lines, others, "other start", "other starts")
+    _draw(ax, best, first, color=style.ACCENT, linewidth=2.4, zorder=5).set_label(_best_label(best))
+    _mark_end(ax, best, first, style.ACCENT)
+    if not all(_converged(start) for start in full):
         ax.plot([], [], color=style.INK, marker="x", linestyle="", label="stopped before it converged")
-    ax.set_ylim(*_limits(drawable))
+    ax.set_ylim(*_limits(full, short))
     ax.set_xlabel("Step")
     ax.set_ylabel("Objective (log-likelihood per row)")
     ax.xaxis.get_major_locator().set_params(integer=True)
@@ -89,32 +95,31 @@ def plot_history(mixture: Any, *, ax: Any = None) -> Any:
     ax.legend(
         [handles[i] for i in order],
         [labels[i] for i in order],
-        loc="lower right",
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=2,
         fontsize="small",
-        framealpha=0.9,
-        edgecolor="none",
+        frameon=False,
     )
-    if own_figure:
-        ax.margins(x=0.03)
     return ax
 
 
-def _draw(ax: Any, start: Any, **line: Any) -> None:
+def _draw(ax: Any, start: Any, offset: int, **line: Any) -> Any:
     values = np.asarray(start.history, dtype=float)
-    steps = np.arange(len(values))
     shown = np.isfinite(values)
-    ax.plot(steps[shown], values[shown], **line)
+    return ax.plot(offset + np.flatnonzero(shown), values[shown], **line)[0]
+
+
+def _mark_end(ax: Any, start: Any, offset: int, colour: str) -> None:
+    values = np.asarray(start.history, dtype=float)
+    last = np.flatnonzero(np.isfinite(values))[-1]
     marker = {"marker": "o"} if _converged(start) else {"marker": "x", "markeredgewidth": 1.8}
-    last = np.flatnonzero(shown)[-1]
-    ax.plot(
-        [last],
-        [values[last]],
-        linestyle="",
-        markersize=6,
-        color=line["color"],
-        zorder=line["zorder"] + 1,
-        **marker,
-    )
+    ax.plot([offset + last], [values[last]], linestyle="", markersize=6, color=colour, zorder=6, **marker)
+
+
+def _label(lines: Sequence[Any], starts: Sequence[Any], one: str, many: str) -> None:
+    if starts:
+        lines[-1].set_label(f"{len(starts)} {many}" if len(starts) > 1 else one)
 
 
 def _objective(start: Any) -> float:
@@ -135,23 +140,17 @@ def _best_label(start: Any) -> str:
     return f"best: {height} (seed {start.seed}, {_reason(start)})"
 
 
-def _others_label(others: Sequence[Any], index: int) -> str | None:
-    if index:
-        return None
-    return f"{len(others)} other starts" if len(others) > 1 else "other start"
-
-
 def _finite(values: Any) -> style.Floats:
     array = np.asarray(values, dtype=float).ravel()
     return array[np.isfinite(array)]
 
 
-def _limits(starts: Sequence[Any]) -> tuple[float, float]:
+def _limits(starts: Sequence[Any], short: Sequence[Any]) -> tuple[float, float]:
     """From below where the starts were early on (not at their first steps) to above the best."""
     ends = [float(_finite(start.history)[-1]) for start in starts]
     highest = max(float(_finite(start.history).max()) for start in starts)
     early = []
-    for start in starts:
+    for start in [*starts, *short]:
         values = _finite(start.history)
         early.append(float(values[min(2, len(values) - 1)]) if len(values) > 4 else float(values.min()))
     lowest = min([*ends, float(np.median(early))])

@@ -120,7 +120,8 @@ def _value(row: Mapping[str, Any], key: str) -> float | None:
 
 def _starts(row: Mapping[str, Any], name: str, value: float) -> style.Floats:
     """The criterion at the optimum of every start but the best; empty if the data's size is not known."""
-    objectives = [getattr(start, "objective", start) for start in row.get("starts") or ()]
+    starts = [start for start in row.get("starts") or () if str(getattr(start, "reason", "")) != "screened"]
+    objectives = [getattr(start, "objective", start) for start in starts]
     objectives = [start["objective"] if isinstance(start, Mapping) else start for start in objectives]
     finite = np.array([x for x in objectives if x is not None and math.isfinite(x)], dtype=float)
     n_rows = _rows_of_data(row, finite)

@@ -72,6 +72,7 @@ def build_report(missions: Mapping[str, Any]) -> str:
         .get_template("page.html.j2")
         .render(
             results=results,
+            period=words.period(results.data.get("first_time"), results.data.get("last_time")),
             parts=[part for part in parts if part is not None],
             style=_asset("style.css"),
             scripts=[plotly, own],

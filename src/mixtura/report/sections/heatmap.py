@@ -136,7 +136,7 @@ def _chart(results: Results, columns: list[int]) -> Chart:
         for m in results.missions
     ]
     short = [charts.plain(charts.shorten(results.label(results.categories[c]), 22)) for c in columns]
-    head = 34 + round(7.2 * max(len(name) for name in short))  # slanted labels above the map, pixels
+    head = 34 + round(6.4 * max(len(name) for name in short))  # slanted labels above the map, pixels
     return Chart(
         name="map",
         description=(
@@ -176,6 +176,7 @@ def _chart(results: Results, columns: list[int]) -> Chart:
                 "autorange": "reversed",
                 "tickvals": rows,
                 "ticktext": ticks,
+                "ticklabelstandoff": 5,
                 "fixedrange": True,
                 "showgrid": False,
                 "zeroline": False,

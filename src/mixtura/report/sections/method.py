@@ -68,6 +68,17 @@ _TERMS = (
     ),
 )
 
+_NAMES = {
+    "items": "Item table",
+    "n_missions": "Missions to try",
+    "random_state": "Seed",
+    "seconds_households": "Customers, seconds",
+    "seconds_sweep": "Missions, seconds",
+    "test_fraction": "Share set aside",
+    "value": "What is counted",
+    "where": "Filter",
+}
+
 
 def context(results: Results) -> dict[str, Any]:
     """Terms, settings and remarks.
@@ -88,7 +99,7 @@ def context(results: Results) -> dict[str, Any]:
         "template": "method.html.j2",
         "terms": _TERMS,
         "settings": [
-            (str(name).replace("_", " ").capitalize(), _setting(value))
+            (_NAMES.get(str(name), str(name).replace("_", " ").capitalize()), _setting(value))
             for name, value in results.command.items()
             if value is not None
         ],

@@ -11,6 +11,7 @@ from mixtura.report.results import Results
 __all__ = ["context"]
 
 _COMPACT_ABOVE = 24
+_TYPICAL = 1.2  # a lower lift is hardly more than usual, and not listed as typical
 
 
 def context(results: Results) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def _card(results: Results, mission: Mapping[str, Any], n_shown: int, largest: f
             "n_baskets": entry.get("n_baskets"),
         }
         for entry in mission.get("top") or []
-        if not words.is_number(entry.get("lift")) or entry["lift"] > 1
+        if not words.is_number(entry.get("lift")) or entry["lift"] >= _TYPICAL
     ]
     name = results.label(mission.get("name") or f"Mission {mission.get('number')}")
     common = _most_common(results, mission)
