@@ -1,0 +1,118 @@
+"""New baskets under a saved model."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixtura
+from mixtura import exceptions
+from mixtura.segments import score_transactions, segment_transactions
+from mixtura.segments.scoring import describe_model
+from segments.shop import make_shop
+
+WHERE = "product_category <> 'BEER'"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "out"
+    return segment_transactions(*make_shop(), n_missions=3, where=WHERE, out=out)
+
+
+def test_the_training_baskets_score_as_they_did(run, shop):
+    scores = score_transactions(run.folder, *shop)
+    table = run.basket_table()
+    for name in ("basket", "customer", "mission"):
+        np.testing.assert_array_equal(scores.table[name], table[name])
+    np.testing.assert_allclose(scores.table["log_likelihood"], table["log_likelihood"])
+    assert scores.table["known_customer"].mean() > 0.9
+    assert scores.names == [mission["name"] for mission in run.missions["missions"]]
+
+
+def test_settings_are_those_of_the_run_unless_given(run, shop):
+    assert score_transactions(run.folder, *shop).baskets.where == WHERE
+    everything = score_transactions(run.folder, *shop, where="true")
+    assert [(d.reason, d.n_lines > 0) for d in everything.baskets.dropped] == [
+        ("a category that the model does not know", True)
+    ]
+
+
+def test_new_customers_have_the_weights_of_all(run, shop):
+    transactions, items = shop
+    scores = score_transactions(run.folder, transactions.assign(household_id=12345), items)
+    assert not scores.table["known_customer"].any()
+    expected = run.model.score_samples(scores.baskets.counts)
+    np.testing.assert_allclose(scores.table["log_likelihood"], expected)
+    assert f"{scores.baskets.n_baskets} baskets are of 1 customers" in "\n".join(scores.summary())
+
+
+def test_the_model_file_alone_is_enough(run, shop, tmp_path):
+    shutil.copy(run.folder / "model.mixtura", tmp_path)
+    scores = score_transactions(tmp_path / "model.mixtura", *shop, where=WHERE)
+    np.testing.assert_array_equal(scores.table["mission"], run.basket_table()["mission"])
+    assert scores.names == []
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_scores_are_written(run, shop, tmp_path, suffix):
+    out = tmp_path / f"scores.{suffix}"
+    scores = score_transactions(run.folder, *shop, out=out)
+    table = (pd.read_parquet if suffix == "parquet" else pd.read_csv)(out)
+    np.testing.assert_array_equal(table.mission, scores.table["mission"])
+    with pytest.raises(exceptions.OutputError, match=r"exists\. Expected a new name"):
+        score_transactions(run.folder, *shop, out=out)
+    score_transactions(run.folder, *shop, out=out, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_outputs_that_make_no_sense(run, shop, tmp_path):
+    with pytest.raises(exceptions.InvalidParameterError, match=r"ends in '\.xlsx'"):
+        score_transactions(run.folder, *shop, out=tmp_path / "a.xlsx")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(exceptions.OutputError, match="could not be written"):
+        score_transactions(run.folder, *shop, out=tmp_path / "file" / "a.csv")
+
+
+def test_the_item_table_is_asked_for(run, shop):
+    with pytest.raises(exceptions.InvalidDataError, match="made with an item table"):
+        score_transactions(run.folder, shop[0])
+
+
+def test_a_renamed_column_is_asked_for(run, shop):
+    transactions, items = shop
+    with pytest.raises(exceptions.ColumnNotFoundError, match=r"customer column .*household_id"):
+        score_transactions(run.folder, transactions.rename(columns={"household_id": "shopper"}), items)
+    renamed = transactions.rename(columns={"household_id": "shopper"})
+    assert score_transactions(run.folder, renamed, items, customer="shopper").table["known_customer"].any()
+
+
+def test_what_is_not_a_model(run, shop, tmp_path):
+    (tmp_path / "foreign.mixtura").write_bytes(b"\x80\x04not one of ours")
+    with pytest.raises(exceptions.ModelFileError):
+        score_transactions(tmp_path / "foreign.mixtura", *shop)
+    with pytest.raises(exceptions.ModelFileError, match="no model"):
+        score_transactions(tmp_path / "missing.mixtura", *shop)
+    with pytest.raises(exceptions.ModelFileError, match=r"holds a MultinomialMixture.*household mixture"):
+        score_transactions(run.folder / "global.mixtura", *shop)
+    mixtura.GaussianMixture(1).fit(np.arange(6.0).reshape(-1, 1)).save(tmp_path / "gauss.mixtura")
+    with pytest.raises(exceptions.ModelFileError, match="holds a GaussianMixture"):
+        score_transactions(tmp_path / "gauss.mixtura", *shop)
+
+
+def test_a_damaged_missions_file_is_said_to_be_one(run, shop, tmp_path):
+    folder = shutil.copytree(run.folder, tmp_path / "copy")
+    for content in ("{", json.dumps([1])):
+        (folder / "missions.json").write_text(content)
+        with pytest.raises(exceptions.InvalidDataError, match=r"missions\.json"):
+            score_transactions(folder, *shop)
+
+
+def test_the_description_of_a_model(run, tmp_path):
+    text = "\n".join(describe_model(run.folder))
+    assert "GroupedMultinomialMixture" in text
+    assert "Mission 1: " in text
+    path = mixtura.GaussianMixture(1).fit(np.arange(6.0).reshape(-1, 1)).save(tmp_path / "gauss.mixtura")
+    assert "GaussianMixture" in describe_model(path)[0]
