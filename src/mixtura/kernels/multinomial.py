@@ -247,7 +247,7 @@ def grouped_pass(
     resp = np.exp(log_likelihood)
     dirichlet = memory.get("dirichlet")
     if dirichlet is None or dirichlet.shape != (len(offsets) - 1, n_components):
-        dirichlet = structure.start(offsets)
+        dirichlet = structure.start(offsets, weight)
     else:
         dirichlet = dirichlet.copy()
     bound = np.zeros(len(dirichlet))

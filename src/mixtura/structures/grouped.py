@@ -94,9 +94,10 @@ class Grouped:
         """K - 1 weights, and s where it is learnt."""
         return self.n_components - 1 + int(self.learn)
 
-    def start(self, offsets: Array) -> Array:
-        """Dirichlet parameters (U, K) of groups of which nothing is known yet."""
-        return self.pseudo_count + np.diff(offsets)[:, None] * self.weights
+    def start(self, offsets: Array, sample_weight: Array) -> Array:
+        """Dirichlet parameters (U, K) of groups of which nothing is known yet but their size."""
+        size = np.add.reduceat(sample_weight, offsets[:-1])
+        return np.asarray(self.pseudo_count + size[:, None] * self.weights)
 
     def group_weights(self, dirichlet: Array) -> Array:
         """Posterior mean weights of groups, shape (U, K), from what the memory holds."""
@@ -108,7 +109,7 @@ class Grouped:
         group = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         dirichlet = memory.get("dirichlet")
         if dirichlet is None or dirichlet.shape != (len(offsets) - 1, self.n_components):
-            dirichlet = self.start(offsets)
+            dirichlet = self.start(offsets, batch.sample_weight)
         for _ in range(self.local_steps):
             expected_log = digamma(dirichlet) - digamma(dirichlet.sum(axis=1, keepdims=True))
             used = dirichlet
