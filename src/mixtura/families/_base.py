@@ -190,14 +190,15 @@ class FamilyComponents:
 
     def expected_statistics(self, block: FamilyBlock, resp: Array) -> Statistics:
         """Sums weighted by resp, shape (K, B)."""
-        sums = {"count": resp.sum(axis=1)}
+        sums = {"count": resp.sum(axis=1, dtype=np.float64)}
         if block.exposure is not None:
             sums["exposure"] = resp @ block.exposure
         if sp.issparse(block.statistics):
             sums["sum_t"] = np.asarray((block.statistics.T @ resp.T).T)
         else:
             sums["sum_t"] = resp @ block.statistics.T
-        return Statistics(sums)
+        # Blocks may be float32, sums never are.
+        return Statistics({name: value.astype(np.float64, copy=False) for name, value in sums.items()})
 
     def maximize(self, stats: Statistics) -> Self:
         """The M-step: natural parameters of the average statistics."""
