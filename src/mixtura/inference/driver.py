@@ -154,8 +154,16 @@ def run(
         while True:
             stats = session.total(model.summarize, batches)
             objective = update.objective(state, model, stats)
+            if objective == -np.inf and steps == 0:
+                # The start finds some row impossible (a category its sample did not hold); one step mends that.
+                model, state, exact, _ = update.step(state, model, stats)
+                steps = 1
+                continue
             if not np.isfinite(objective):
-                msg = f"The objective is {objective} after {steps} steps; expected a finite number. Look for extreme values."
+                msg = (
+                    f"The objective is {objective} after {steps} steps; expected a finite number: some row has "
+                    "probability zero under every component. Use a pseudo_count or variance floor above zero."
+                )
                 raise InvalidDataError(msg)
             if len(history) > comparable_from and objective < history[-1]:
                 allowed = _allowed_fall(history[-1], model, stopping, stats.weight, exact=exact)

@@ -86,13 +86,15 @@ class LatentMixture:
         return self._checked(stats, batch)
 
     def _checked(self, stats: Statistics, batch: Batch) -> Statistics:
-        if np.isfinite(stats.log_evidence):
+        """Minus infinity passes (a start may find rows impossible; one M-step mends that), NaN and overflow do not."""
+        if stats.log_evidence < np.inf:
             return stats
-        rows = batch.x.shape[0] if batch.x.shape[0] == len(batch.sample_weight) else batch.x.shape[1]
+        evidence = self.infer(batch, {}).log_evidence
+        bad = np.flatnonzero(~(evidence < np.inf))
+        where = f"unit {bad[0]} of batch {batch.id}" if bad.size else f"batch {batch.id}"
         msg = (
-            f"The log-likelihood of batch {batch.id} ({rows} rows) is {stats.log_evidence}: some row has probability "
-            "zero or overflow under every component. Expected a finite value. Look for extreme values, scale the "
-            "columns, or use a pseudo_count / variance floor above zero."
+            f"The log-likelihood of {where} is {stats.log_evidence}; expected a finite number. "
+            "Look for extreme values, and scale the columns."
         )
         raise InvalidDataError(msg)
 
