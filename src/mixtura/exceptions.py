@@ -20,8 +20,7 @@ Every message says where (row, column, component), what was found, what was expe
     ├── DegeneracyWarning                    a component was dropped, reseeded or given a prior
     ├── SpuriousSolutionWarning              the best solution sits on a few points
     ├── EdgeOfRangeWarning                   the choice lies at the edge of what was tried
-    ├── InterruptedWarning                   stopped by Ctrl-C; the best model so far is returned
-    └── DataWarning                          rows or values were dropped or changed, and how many
+    └── InterruptedWarning                   stopped by Ctrl-C; the best model so far is returned
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
 __all__ = [
     "ColumnNotFoundError",
     "ConvergenceWarning",
-    "DataWarning",
     "DegeneracyWarning",
     "Degenerate",
     "DegenerateComponentError",
@@ -164,10 +162,6 @@ class EdgeOfRangeWarning(MixturaWarning):
 
 class InterruptedWarning(MixturaWarning):
     """The fit was interrupted; the best model so far is returned."""
-
-
-class DataWarning(MixturaWarning):
-    """Rows or values of the data were dropped or changed; the message counts them."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

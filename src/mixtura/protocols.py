@@ -6,6 +6,7 @@ The whole library is one line of pure functions; only :class:`~mixtura.statistic
 
 Notation (docs/notation.md): K components, D features, B rows of a batch, U units of a batch, P statistics.
 Inside the library blocks are feature-major, ``(P, B)`` and ``(K, B)``; ``(N, K)`` exists only at the public border.
+The page is long because all contracts are on it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ scale; their size does not depend on the amount of data; the log evidence is one
 over the data yields the sums and the objective by the same ``+``.
 
 The module also knows how second moments about one origin become moments about another
-(:meth:`Statistics.about`), which is what lets components keep an origin of their own.
+(:meth:`Statistics.about`), which is what lets components keep an origin of their own. It is long because every
+operation of the vector space is here, and nothing else is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.protocols import Array
 
 __all__ = ["Statistics", "pack_symmetric", "total", "unpack_symmetric"]
@@ -90,13 +92,13 @@ class Statistics:
                 f"Statistics of encoding '{other.stamp}' cannot be added to statistics of encoding '{self.stamp}': "
                 "their origins, levels or types differ. Summarize both with the same model."
             )
-            raise ValueError(msg)
+            raise InvalidParameterError(msg)
         if self.sums.keys() != other.sums.keys() or self.parts.keys() != other.parts.keys():
             msg = (
                 f"Statistics named {sorted(other.sums)} {sorted(other.parts)} cannot be added to statistics named "
                 f"{sorted(self.sums)} {sorted(self.parts)}. Add only statistics of the same model."
             )
-            raise ValueError(msg)
+            raise InvalidParameterError(msg)
 
     def _map(
         self, sums: dict[str, Array], parts: dict[str, Statistics], log_evidence: float, weight: float
@@ -304,7 +306,7 @@ def total(parts: Iterable[Statistics]) -> Statistics:
 
     Raises
     ------
-    ValueError
+    InvalidDataError, InvalidParameterError
         If there is nothing to add, or encodings differ.
 
     Examples
@@ -317,7 +319,7 @@ def total(parts: Iterable[Statistics]) -> Statistics:
         result = next(iterator).copy()
     except StopIteration:
         msg = "There are no statistics to add: the data has no batches. Give at least one row."
-        raise ValueError(msg) from None
+        raise InvalidDataError(msg) from None
     for part in iterator:
         result._add_in_place(part)
     return result

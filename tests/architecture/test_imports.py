@@ -17,9 +17,10 @@ SOURCE = Path(mixtura.__file__).parent
 LAYERS = (
     ("mixtura",),  # the public names
     ("cli",),
-    ("report", "plots", "segments", "testing"),
+    ("report", "segments", "testing"),
     ("selection",),
     ("models", "persistence"),
+    ("plots",),
     ("inference",),
     ("executors", "data"),
     ("chains", "structures", "components", "kernels"),

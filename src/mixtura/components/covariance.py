@@ -1,5 +1,7 @@
 r"""Covariance structures as objects: full, tied, diagonal, spherical.
 
+The file is long because the four structures stand side by side, each with the same dozen short methods.
+
 Each object knows its parameter shapes (scikit-learn's), its second-order statistics, its M-step and its
 whitening; :class:`~mixtura.components.gaussian.Gaussian` holds one and has no other choice to make.
 

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 from threadpoolctl import ThreadpoolController
 
 from mixtura.protocols import Batch, Memory, Source
 from mixtura.statistics import Statistics, total
 
-__all__ = ["N_GROUPS", "Serial", "SerialPass", "limit_blas", "partition"]
+__all__ = ["N_GROUPS", "Serial", "SerialPass", "one_thread", "partition"]
 
 # Batches are summed within at most this many consecutive groups, then the groups are summed in order: the order of
 # additions, and so every bit of the result, is the same for one thread and for many.
@@ -36,11 +36,18 @@ def partition(n_batches: int) -> list[range]:
 _CONTROLLER: list[ThreadpoolController] = []
 
 
-def limit_blas(stack: ExitStack) -> None:
-    """Pin BLAS to one thread until the stack closes: executors own the threads."""
+def one_thread() -> Any:
+    """Context in which BLAS and OpenMP keep to one thread each: executors own the threads.
+
+    Examples
+    --------
+    >>> with one_thread():
+    ...     sum([1, 2])
+    3
+    """
     if not _CONTROLLER:
         _CONTROLLER.append(ThreadpoolController())
-    stack.enter_context(_CONTROLLER[0].limit(limits=1, user_api="blas"))
+    return _CONTROLLER[0].limit(limits=1)
 
 
 class SerialPass:
@@ -51,7 +58,7 @@ class SerialPass:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        limit_blas(self._stack)
+        self._stack.enter_context(one_thread())
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -23,6 +23,8 @@ __all__ = ["FitResult", "Progress", "run"]
 # Rounding allowed in an exact step, relative to the objective's size: one float64 sum over the rows.
 _ROUNDING = {"float64": 1e-10, "float32": 1e-5}
 _MAX_HALVINGS = 8
+# Steps with repairs after which a run gives up: components that keep collapsing will not stop.
+_MAX_REPAIRED_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def run(
     history: list[float] = []
     events: list[str] = []
     state = update.init(model)
-    exact, halvings, steps, comparable_from, last = True, 0, 0, 0, model
+    exact, halvings, steps, repaired, comparable_from, last = True, 0, 0, 0, 0, model
     with catch_interrupt(), executor.session() as session:
         while True:
             stats = session.total(model.summarize, batches)
@@ -179,6 +181,8 @@ def run(
             progress = Progress(steps, objective, stats.weight, model, time.monotonic() - begun)
             wants_stop = [callback(progress) is True for callback in callbacks]
             reason = stopping(history[comparable_from:], steps, stats.weight)
+            if repaired > _MAX_REPAIRED_STEPS:
+                reason = Reason.DEGENERATE
             if any(wants_stop) or reason is not None:
                 return FitResult(
                     model,
@@ -196,6 +200,7 @@ def run(
             steps += 1
             if happened:  # the model changed by more than a step: objectives before and after do not compare
                 comparable_from = len(history)
+                repaired += 1
                 events.extend(f"step {steps}: {event}" for event in happened)
 
 

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from mixtura.data import block_rows, make_source
 from mixtura.exceptions import DegenerateComponentError
-from mixtura.executors import Serial
+from mixtura.executors import Serial, one_thread
 from mixtura.inference import initialize
 from mixtura.inference.driver import FitResult, Progress, run
 from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
@@ -163,6 +163,13 @@ def fit(
     DegenerateComponentError
         If every start collapsed.
     """
+    with one_thread():  # k-means on a few rows is slower on many threads, and much slower on a busy machine
+        return _fit(problem, settings, rng, given)
+
+
+def _fit(
+    problem: Problem, settings: Settings, rng: np.random.Generator, given: LatentMixture | None
+) -> Fitted:
     source = problem.source()
     runner = _runner(problem, source, settings)
     screened: list[StartResult] = []
@@ -280,8 +287,9 @@ def _make(
 
 
 def _sample_size(problem: Problem, floor: int) -> int:
-    """Rows of the sample: enough for every component to have twenty rows a column."""
-    return int(min(max(floor, 20 * problem.n_components * (problem.encoding.n_features + 1)), 100_000))
+    """Rows of the sample: a hundred for every component, or five for each of its columns."""
+    per_component = max(100, 5 * (problem.encoding.n_features + 1))
+    return int(min(max(floor, problem.n_components * per_component), 100_000))
 
 
 def _weights(problem: Problem) -> Array:

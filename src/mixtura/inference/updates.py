@@ -7,21 +7,42 @@ prior *is* such statistics.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mixtura.exceptions import DegenerateComponentError, InvalidParameterError, did_you_mean
+from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError, did_you_mean
 from mixtura.protocols import Array, Model, UpdateStep
 from mixtura.statistics import Statistics
 
 __all__ = ["POLICIES", "AddPrior", "Drop", "Maximization", "Policy", "Raise", "Reseed", "policy"]
 
 
+class Repair(NamedTuple):
+    """What a policy hands back.
+
+    Parameters
+    ----------
+    model : Model
+        The model whose settings the statistics now fit.
+    stats : Statistics
+        What to maximize instead.
+    event : str
+        What was done, in words.
+    prior : Statistics or None
+        Pseudo-observations to keep from now on.
+    """
+
+    model: Model
+    stats: Statistics
+    event: str
+    prior: Statistics | None = None
+
+
 class Policy(Protocol):
     """What happens to degenerate components."""
 
-    def repair(self, model: Model, stats: Statistics, bad: Array) -> tuple[Model, Statistics, str]:
+    def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
         """Model and statistics to maximize instead, and a sentence that says what was done."""
         ...
 
@@ -30,29 +51,29 @@ class Policy(Protocol):
 class Raise:
     """Give up: the error names every degenerate component."""
 
-    def repair(self, model: Model, stats: Statistics, bad: Array) -> tuple[Model, Statistics, str]:
-        """Never called with success; `Maximization` lets the error through."""
-        raise NotImplementedError
+    def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
+        """Raise again; `Maximization` lets the first error through and does not come here."""
+        raise DegenerateComponentError(Degenerate(int(k), float(_counts(stats)[k]), "given up") for k in bad)
 
 
 @dataclass(frozen=True)
 class Drop:
     """Go on without the degenerate components."""
 
-    def repair(self, model: Model, stats: Statistics, bad: Array) -> tuple[Model, Statistics, str]:
+    def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
         """Take the others."""
         n_components = _counts(stats).size
         kept = np.setdiff1d(np.arange(n_components), bad)
         if not kept.size:
             raise DegenerateComponentError([])
-        return model.take(kept), stats.take(kept), f"dropped component(s) {_names(bad)}"
+        return Repair(model.take(kept), stats.take(kept), f"dropped component(s) {_names(bad)}")
 
 
 @dataclass(frozen=True)
 class Reseed:
     """Replace each degenerate component by half of the largest one, split along its main axis."""
 
-    def repair(self, model: Model, stats: Statistics, bad: Array) -> tuple[Model, Statistics, str]:
+    def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
         """From statistics alone: no row is looked at."""
         kept = np.setdiff1d(np.arange(_counts(stats).size), bad)
         if not kept.size:
@@ -62,35 +83,32 @@ class Reseed:
             largest = int(np.argmax(_counts(stats)))
             stats = model.split(stats, largest)
             model = model.take([*range(_counts(stats).size - 1), largest])
-        return model, stats, f"reseeded component(s) {_names(bad)} by splitting the largest"
+        return Repair(model, stats, f"reseeded component(s) {_names(bad)} by splitting the largest")
 
 
 @dataclass(frozen=True)
 class AddPrior:
-    """Give every component a share of the average component, so that none is empty.
+    """Give every component, from now on, pseudo-rows that look like the average of all components.
 
     Parameters
     ----------
     share : float, default 1e-3
-        Part of all sums, divided equally among the components.
+        Part of all sums that the pseudo-rows amount to, divided equally among the components.
     """
 
     share: float = 1e-3
 
-    def repair(self, model: Model, stats: Statistics, bad: Array) -> tuple[Model, Statistics, str]:
-        """Mix every component's sums with the average of all."""
-        mixed = stats * 1.0
-        # One origin for all components, so that averages of moments make sense.
-        mixed.parts = {name: part.about(None) for name, part in mixed.parts.items()}
-        for part in mixed.parts.values():
-            for name in part.sums.keys() - part.shared:
-                value = part.sums[name]
-                part.sums[name] = (1.0 - self.share) * value + self.share * value.mean(axis=0, keepdims=True)
-        return (
-            model,
-            mixed,
-            f"gave component(s) {_names(bad)} a prior worth {self.share:g} of the average component",
-        )
+    def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
+        """The prior is kept, so that the following steps raise one objective."""
+        prior = stats * self.share
+        prior.log_evidence = prior.weight = 0.0
+        for name, part in prior.parts.items():
+            common = part.about(None)  # one origin for all components, so that averages of moments make sense
+            for key in common.sums.keys() - common.shared:
+                common.sums[key] = np.broadcast_to(common.sums[key].mean(axis=0), common.sums[key].shape)
+            prior.parts[name] = common
+        event = f"gave all components pseudo-rows, {self.share:g} of the data, because of component(s) {_names(bad)}"
+        return Repair(model, _with_prior(stats, prior), event, prior)
 
 
 POLICIES: dict[str, Policy] = {"raise": Raise(), "drop": Drop(), "reseed": Reseed(), "prior": AddPrior()}
@@ -147,21 +165,27 @@ class Maximization:
         except DegenerateComponentError as error:
             if isinstance(self.policy, Raise):
                 raise
-            events: list[str] = []
-            for _ in range(3):
-                bad = np.array([event.component for event in error.events], dtype=np.intp)
-                model, total, event = self.policy.repair(model, total, bad)
-                events.append(f"{event}: {'; '.join(str(one) for one in error.events)}")
-                try:
-                    new = model.maximize(total)
-                except DegenerateComponentError as again:
-                    error = again
-                    continue
-                if state is not None and _counts(state).size != _counts(total).size:
-                    state = state.take(np.arange(_counts(total).size))
-                return UpdateStep(new, state, exact=False, events=tuple(events))
-            raise error from None
+            return self._repaired(state, model, total, error)
         return UpdateStep(new, state, exact=new.exact)
+
+    def _repaired(
+        self, state: Statistics | None, model: Model, total: Statistics, error: DegenerateComponentError
+    ) -> UpdateStep:
+        """Maximize after repairs; three in one step are one too many."""
+        events: list[str] = []
+        for _ in range(3):
+            bad = np.array([event.component for event in error.events], dtype=np.intp)
+            model, total, event, prior = self.policy.repair(model, total, bad)
+            events.append(f"{event} ({'; '.join(str(one) for one in error.events)})")
+            if prior is not None:
+                state = prior if state is None else state + prior
+            if state is not None and _counts(state).size != _counts(total).size:
+                state = state.take(np.arange(_counts(total).size))
+            try:
+                return UpdateStep(model.maximize(total), state, exact=False, events=tuple(events))
+            except DegenerateComponentError as again:
+                error = again
+        raise error
 
 
 def _with_prior(stats: Statistics, prior: Statistics) -> Statistics:

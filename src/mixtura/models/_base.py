@@ -196,7 +196,7 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
             warnings.warn(
                 f"{name} was interrupted after {best.n_iter} steps; this is the best model so far.",
                 InterruptedWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         elif best.reason in (Reason.MAX_ITER, Reason.TIME):
             ran_out = (
@@ -208,10 +208,10 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
                 f"{name}: the best start ran out of {ran_out} before the estimated remaining gain fell below tol={self.tol:g} per row, "
                 "so it did not converge. Increase max_iter or the time budget, or tol if this precision is not needed.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         if best.events:
-            warnings.warn(f"{name}: {'; '.join(best.events)}.", DegeneracyWarning, stacklevel=4)
+            warnings.warn(f"{name}: {'; '.join(best.events)}.", DegeneracyWarning, stacklevel=5)
         suspects = fitted.starts[fitted.best_start].suspects
         if suspects and self.verbose:
             listed = "; ".join(f"component {k} {reason}" for k, reason in suspects.items())
@@ -219,7 +219,7 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
                 f"{name}: every start ended with such components, the best one too: {listed}. Expected components of many "
                 "rows with variance in every direction. Use fewer components or a larger reg_covar.",
                 SpuriousSolutionWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         same, ended = agreeing(fitted.starts, max(10.0 * self.tol, 1e-4))
         if self.n_init > 1 and ended > 2 and same == 1:
@@ -227,7 +227,7 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
                 f"{name}: of {ended} starts run to their end only one reached the best objective, {self.lower_bound_:.6g} per row, "
                 "so a better one may exist. Increase n_init; starts_ lists every start.",
                 StartsDisagreeWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _executor(self, problem: Problem) -> Executor:

@@ -74,7 +74,7 @@ on_degenerate, time_budget, callbacks, executor
         n_components: int = 1,
         *,
         concentration: str | float = "learn",
-        tol: float = 1e-5,
+        tol: float = 1e-3,
         max_iter: int = 1000,
         n_init: int = 1,
         init_params: str = "sieve",

@@ -97,6 +97,7 @@ def write_model_file(path: str | Path, content: ModelFile) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # a temporary file is private; a model is like any other file
         Path(temporary).replace(path)
     except OSError as error:
         if temporary is not None:

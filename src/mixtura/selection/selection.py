@@ -28,6 +28,15 @@ class Selection:
         Whether the sweep was cut short.
     estimators : list of estimator
         All fitted models, in the order of the table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianMixture, select
+    >>> X = np.concatenate([np.random.default_rng(0).normal(c, 1, (100, 1)) for c in (0, 10)])
+    >>> selection = select(GaussianMixture(random_state=0), X, n_components=[1, 2, 3])
+    >>> selection.chosen["n_components"], selection.at_edge
+    (2, False)
     """
 
     table: list[dict[str, Any]]
