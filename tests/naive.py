@@ -1,0 +1,185 @@
+"""The oracle: everything by loops over rows, components and columns, from the formulas, sharing nothing with the library.
+
+Slow on purpose. Lists in, lists out; only the special functions come from elsewhere.
+"""
+
+from itertools import product
+from math import exp, lgamma, log, pi
+
+from scipy.special import digamma
+
+# --- linear algebra -----------------------------------------------------------------------------------------------
+
+
+def cholesky(matrix):
+    size = len(matrix)
+    lower = [[0.0] * size for _ in range(size)]
+    for i in range(size):
+        for j in range(i + 1):
+            rest = matrix[i][j] - sum(lower[i][m] * lower[j][m] for m in range(j))
+            lower[i][j] = rest**0.5 if i == j else rest / lower[j][j]
+    return lower
+
+
+def gaussian_log_density(x, mean, covariance):
+    """log N(x | mean, covariance) by forward substitution."""
+    lower = cholesky(covariance)
+    size = len(x)
+    white = []
+    for i in range(size):
+        rest = x[i] - mean[i] - sum(lower[i][j] * white[j] for j in range(i))
+        white.append(rest / lower[i][i])
+    log_det = sum(2.0 * log(lower[i][i]) for i in range(size))
+    return -0.5 * (size * log(2.0 * pi) + log_det + sum(value * value for value in white))
+
+
+def multinomial_log_density(x, shares):
+    total = lgamma(sum(x) + 1.0)
+    for count, share in zip(x, shares, strict=True):
+        total -= lgamma(count + 1.0)
+        if count > 0:
+            total += count * log(share)
+    return total
+
+
+# --- the E-step ---------------------------------------------------------------------------------------------------
+
+
+def log_sum_exp(values):
+    top = max(values)
+    return top + log(sum(exp(value - top) for value in values))
+
+
+def e_step(scores, weights):
+    """Responsibilities of every row and the total log-likelihood; scores[n][k]."""
+    resp, total = [], 0.0
+    for row in scores:
+        joint = [log(weight) + score for weight, score in zip(weights, row, strict=True)]
+        evidence = log_sum_exp(joint)
+        resp.append([exp(value - evidence) for value in joint])
+        total += evidence
+    return resp, total
+
+
+# --- Gaussian mixtures --------------------------------------------------------------------------------------------
+
+
+def gaussian_m_step(rows, resp, kind, added=0.0):
+    """Weights, means and full K matrices of a covariance type."""
+    n_rows, size, n_components = len(rows), len(rows[0]), len(resp[0])
+    weights, means, scatters, counts = [], [], [], []
+    for k in range(n_components):
+        count = sum(resp[n][k] for n in range(n_rows))
+        mean = [sum(resp[n][k] * rows[n][d] for n in range(n_rows)) / count for d in range(size)]
+        scatter = [[0.0] * size for _ in range(size)]
+        for n in range(n_rows):
+            for i in range(size):
+                for j in range(size):
+                    scatter[i][j] += resp[n][k] * (rows[n][i] - mean[i]) * (rows[n][j] - mean[j])
+        counts.append(count)
+        weights.append(count / n_rows)
+        means.append(mean)
+        scatters.append(scatter)
+    return weights, means, _covariances(counts, scatters, kind, added)
+
+
+def _covariances(counts, scatters, kind, added):
+    size, result = len(scatters[0]), []
+    for k in range(len(counts)):
+        matrix = [[0.0] * size for _ in range(size)]
+        for i in range(size):
+            for j in range(size):
+                if kind == "full":
+                    matrix[i][j] = scatters[k][i][j] / counts[k]
+                elif kind == "tied":
+                    matrix[i][j] = sum(scatter[i][j] for scatter in scatters) / sum(counts)
+                elif kind == "diag" and i == j:
+                    matrix[i][j] = scatters[k][i][i] / counts[k]
+                elif kind == "spherical" and i == j:
+                    matrix[i][j] = sum(scatters[k][d][d] for d in range(size)) / (size * counts[k])
+            matrix[i][i] += added
+        result.append(matrix)
+    return result
+
+
+def gaussian_em(rows, weights, means, covariances, kind, steps, added=0.0):
+    """`steps` EM steps; the log-likelihood before each of them and at the end."""
+    history = []
+    for step in range(steps + 1):
+        scores = [
+            [gaussian_log_density(x, mean, matrix) for mean, matrix in zip(means, covariances, strict=True)]
+            for x in rows
+        ]
+        resp, total = e_step(scores, weights)
+        history.append(total)
+        if step < steps:
+            weights, means, covariances = gaussian_m_step(rows, resp, kind, added)
+    return weights, means, covariances, history
+
+
+# --- multinomial mixtures -----------------------------------------------------------------------------------------
+
+
+def multinomial_m_step(rows, resp, pseudo_count=0.0):
+    """Shares of every component."""
+    shares = []
+    for k in range(len(resp[0])):
+        sums = [
+            pseudo_count + sum(r[k] * x[c] for r, x in zip(resp, rows, strict=True))
+            for c in range(len(rows[0]))
+        ]
+        shares.append([value / sum(sums) for value in sums])
+    return shares
+
+
+def multinomial_em(rows, weights, shares, steps, pseudo_count=0.0):
+    """`steps` EM steps and the log-likelihoods (without the prior)."""
+    history = []
+    for step in range(steps + 1):
+        scores = [[multinomial_log_density(x, share) for share in shares] for x in rows]
+        resp, total = e_step(scores, weights)
+        history.append(total)
+        if step < steps:
+            weights = [sum(r[k] for r in resp) / len(rows) for k in range(len(weights))]
+            shares = multinomial_m_step(rows, resp, pseudo_count)
+    return weights, shares, history
+
+
+# --- weights per group --------------------------------------------------------------------------------------------
+
+
+def dirichlet_divergence(posterior, prior):
+    """KL of two Dirichlet laws."""
+    value = lgamma(sum(posterior)) - lgamma(sum(prior))
+    for a, b in zip(posterior, prior, strict=True):
+        value += lgamma(b) - lgamma(a) + (a - b) * (float(digamma(a)) - float(digamma(sum(posterior))))
+    return value
+
+
+def group_bound(scores, prior, rounds=500):
+    """One group: Dirichlet posterior, responsibilities and bound of mean-field inference, run to its end."""
+    n_components = len(prior)
+    posterior = [prior[k] + len(scores) * prior[k] / sum(prior) for k in range(n_components)]
+    for _ in range(rounds):
+        expected = [float(digamma(a)) - float(digamma(sum(posterior))) for a in posterior]
+        resp, total = [], 0.0
+        for row in scores:
+            joint = [expected[k] + row[k] for k in range(n_components)]
+            evidence = log_sum_exp(joint)
+            resp.append([exp(value - evidence) for value in joint])
+            total += evidence
+        bound = total - dirichlet_divergence(posterior, prior)
+        posterior = [prior[k] + sum(r[k] for r in resp) for k in range(n_components)]
+    return posterior, resp, bound
+
+
+def group_log_evidence(scores, prior):
+    """Exact log probability of a small group: the sum over all K^n assignments (Dirichlet-multinomial)."""
+    n_components, terms = len(prior), []
+    for path in product(range(n_components), repeat=len(scores)):
+        counts = [path.count(k) for k in range(n_components)]
+        value = lgamma(sum(prior)) - lgamma(sum(prior) + len(scores))
+        value += sum(lgamma(prior[k] + counts[k]) - lgamma(prior[k]) for k in range(n_components))
+        value += sum(scores[n][k] for n, k in enumerate(path))
+        terms.append(value)
+    return log_sum_exp(terms)
