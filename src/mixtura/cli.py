@@ -1,6 +1,7 @@
 """The command line: the same calls as in Python, with progress and results as text; no logic of its own.
 
-Exit codes: 0 done, 1 something failed, 2 the input or an option cannot be used, 130 interrupted by Ctrl-C.
+It is long because every option of every command is written out. Exit codes: 0 done, 1 something failed, 2 the
+input or an option cannot be used, 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations

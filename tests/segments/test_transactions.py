@@ -130,6 +130,9 @@ def test_items_without_a_match_are_counted(shop):
     gone = int(transactions.product_id.isin([100, 101]).sum())
     found = read_baskets(transactions, items[2:])
     assert [(d.reason, d.n_lines) for d in found.dropped] == [("the item is not in the item table", gone)]
+    own = transactions.assign(aisle=transactions.product_id % 5)
+    found = read_baskets(own, items[2:], category="aisle")
+    assert found.n_lines_used == len(own)
     assert f"{gone} lines have an item (2 different ones) that is not in the item table." in found.notes
 
 

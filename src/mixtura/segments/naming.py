@@ -10,11 +10,13 @@ from scipy import sparse
 
 __all__ = ["Content", "content", "lifts", "names", "top"]
 
-# A category is named only if it has this share of the mission's lines, and is this much more frequent
-# there than overall; otherwise a high lift may rest on a handful of lines.
+# A category is shown only if it has this share of the mission's lines; otherwise a high lift may rest on a
+# handful of lines. It becomes part of the name only if it is this much more frequent there than overall, and
+# not pale beside the first.
 MIN_SHARE = 0.02
 MIN_LINES = 20.0
-MIN_LIFT = 1.2
+MIN_LIFT = 1.5
+MIN_OF_FIRST = 0.1
 N_TOP = 10
 
 
@@ -94,7 +96,7 @@ def top(found: Content, categories: Sequence[str]) -> list[list[dict[str, float 
     share = found.lines / np.maximum(found.lines.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     entries: list[list[dict[str, float | int | str]]] = []
     for k in range(len(lift)):
-        supported = np.flatnonzero((share[k] >= MIN_SHARE / 2) & (found.lines[k] >= _enough(found.lines)))
+        supported = np.flatnonzero((share[k] >= MIN_SHARE) & (found.lines[k] >= _enough(found.lines)))
         if not supported.size:  # a mission too small for support: show what there is
             supported = np.flatnonzero(found.lines[k] > 0)
         order = supported[np.argsort(-lift[k, supported], kind="stable")][:N_TOP]
@@ -137,14 +139,14 @@ def names(found: Content, categories: Sequence[str]) -> list[str]:
     share = found.lines / np.maximum(found.lines.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     chosen: list[str] = []
     for k in range(len(lift)):
-        telling = np.flatnonzero(
-            (share[k] >= MIN_SHARE) & (lift[k] >= MIN_LIFT) & (found.lines[k] >= _enough(found.lines))
-        )
+        enough = (share[k] >= MIN_SHARE) & (found.lines[k] >= _enough(found.lines))
+        least = max(MIN_LIFT, MIN_OF_FIRST * lift[k, enough].max(initial=0.0))
+        telling = np.flatnonzero(enough & (lift[k] >= least))
         order = [str(categories[c]) for c in telling[np.argsort(-lift[k, telling], kind="stable")]]
         main = int(np.argmax(share[k]))
         if share[k, main] >= 0.75:
             parts = [[f"Only {_lower(str(categories[main]))}"]]
-        elif not order or lift[k, telling].max() < 1.5:
+        elif not order:
             parts = [["A bit of everything"]]
         else:
             parts = [order[:2], order[:3], order[:4]]
