@@ -1,5 +1,7 @@
 """Fast passes equal the loops of naive.py, and kernels equal the generic pass."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
