@@ -362,8 +362,9 @@ def unpack_symmetric(packed: Array, n_features: int) -> Array:
 
 def _second_moment_shift(count: Array, first: Array, shift: Array, second: Array) -> Array:
     """What is added to ``sum_xx`` when the origin moves by -shift, in whichever form ``sum_xx`` has."""
-    if second.ndim == 1:  # squared norms, (K,)
-        return np.asarray(2.0 * np.sum(first * shift, axis=1) + count * np.sum(shift**2, axis=1))
+    if second.ndim == 1 or second.shape[1] < first.shape[1]:  # squared norms, (K,) or (K, 1)
+        norms = 2.0 * np.sum(first * shift, axis=1) + count * np.sum(shift**2, axis=1)
+        return np.asarray(norms.reshape(second.shape))
     if second.shape == first.shape:
         return 2.0 * first * shift + count[:, None] * shift**2  # squares per column, (K, D)
     cross = first[:, :, None] * shift[:, None, :]
