@@ -21,7 +21,7 @@ from mixtura.executors import Serial, one_thread
 from mixtura.inference import initialize
 from mixtura.inference.driver import FitResult, Progress, run
 from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
-from mixtura.inference.stopping import Stopping
+from mixtura.inference.stopping import Stopping, catch_interrupt
 from mixtura.protocols import Array, Component, Encoding, Executor, Source, Update
 from mixtura.structures import LatentMixture
 
@@ -163,7 +163,11 @@ def fit(
     DegenerateComponentError
         If every start collapsed.
     """
-    with one_thread():  # k-means on a few rows is slower on many threads, and much slower on a busy machine
+    # One flag for screening and long runs: Ctrl-C while starts are screened ends the fit, too.
+    with (
+        catch_interrupt(),
+        one_thread(),
+    ):  # k-means on a few rows is slower on many threads, and much slower on a busy machine
         return _fit(problem, settings, rng, given)
 
 

@@ -192,7 +192,8 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
 
     def _warn(self, fitted: Fitted) -> None:
         best, name = fitted.best, type(self).__name__
-        if best.reason == Reason.INTERRUPTED:
+        # The best start may have converged before another one was interrupted.
+        if Reason.INTERRUPTED in {best.reason, *(start.reason for start in fitted.starts)}:
             warnings.warn(
                 f"{name} was interrupted after {best.n_iter} steps; this is the best model so far.",
                 InterruptedWarning,
