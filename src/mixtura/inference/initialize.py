@@ -32,6 +32,9 @@ __all__ = [
     "soften",
 ]
 
+# Rounding of a column's mean, relative to it.
+_ROUNDING = 1e-13
+
 Partition = Callable[[Any, Array, int, np.random.Generator], Array]
 StructureMaker = Callable[[Array], Structure]
 
@@ -97,14 +100,17 @@ def soften(resp: Array, share: float = 0.1) -> Array:
 def gaussian_embeddings(x: Array, weight: Array) -> list[Array]:
     """Rows whitened, standardised and as they are; x has shape (n, D)."""
     share = weight / weight.sum()
-    centred = x - share @ x
-    covariance = (centred * share[:, None]).T @ centred
-    variances = np.diagonal(covariance)
-    values, vectors = np.linalg.eigh(covariance)
+    mean = share @ x
+    centred = x - mean
+    variances = share @ centred**2
+    # A column without variance but rounding stays as it is: standardised, the rounding would count.
+    scale = np.sqrt(np.where(variances > (_ROUNDING * mean) ** 2, variances, 1.0))
+    standardised = centred / scale
+    # Whitened after standardising, so that the units of the columns do not decide which directions are kept.
+    values, vectors = np.linalg.eigh((standardised * share[:, None]).T @ standardised)
     kept = values > 1e-10 * max(values[-1], np.finfo(np.float64).tiny)
-    whitened = centred @ (vectors[:, kept] / np.sqrt(values[kept])) if kept.any() else centred
-    scale = np.sqrt(np.where(variances > 0, variances, 1.0))
-    return [whitened, centred / scale, centred]
+    whitened = standardised @ (vectors[:, kept] / np.sqrt(values[kept])) if kept.any() else centred
+    return [whitened, standardised, centred]
 
 
 def count_embeddings(x: Any, weight: Array) -> list[Any]:
