@@ -24,6 +24,9 @@ from mixtura.structures import Independent, LatentMixture
 
 __all__ = ["Mixture"]
 
+# What makes an object a component. (isinstance with a protocol reads properties, which a blank component has not yet.)
+_METHODS = ("encode", "log_prob", "expected_statistics", "maximize", "take", "sample")
+
 
 class Mixture(BaseMixture):
     """Mixture of K components of any kind: one object says what they are, everything else is the same.
@@ -98,7 +101,7 @@ class Mixture(BaseMixture):
             return MultinomialComponents()
         if isinstance(given, ExponentialFamily):
             return FamilyComponents(given)
-        if not isinstance(given, Component):
+        if not all(callable(getattr(given, name, None)) for name in _METHODS):
             msg = (
                 f"components is {given!r}; expected a component (Gaussian(), MultinomialComponents(), ...) or an exponential "
                 "family (Normal(), ...). See docs/add-a-family.md for your own."
