@@ -2,11 +2,13 @@
 
 from collections import Counter
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from mixtura import exceptions
+from mixtura.segments import transactions as transactions_module
 from mixtura.segments.transactions import read_baskets
 from segments.shop import make_shop
 
@@ -356,3 +358,20 @@ def test_the_real_data_has_the_published_size(complete_journey):
     assert found.n_nonzero == 641_502
     assert found.columns["category"].name == "product_category"
     assert sum(entry.n_lines for entry in found.dropped) == found.n_lines - found.n_lines_used
+
+
+@pytest.mark.parametrize(
+    "error", [duckdb.InterruptException("Interrupted!"), RuntimeError("Query interrupted")]
+)
+def test_ctrl_c_inside_duckdb_is_an_interruption(shop, monkeypatch, error):
+    def interrupted(*_, **__):
+        raise error
+
+    monkeypatch.setattr(transactions_module, "open_table", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_baskets(*shop)
+
+
+def test_too_little_memory_names_the_setting(shop):
+    with pytest.raises(exceptions.InvalidDataError, match=r"ran out of memory .* memory_limit='1KB'"):
+        read_baskets(*shop, memory_limit="1KB")

@@ -280,8 +280,11 @@ def _key(transactions: Table, items: Table, item: Column | None, given: str | No
 def _unrecognised(role: str, tables: Sequence[Table]) -> str:
     listed = "; ".join(f"{table.name}: {', '.join(table.columns) or 'none'}" for table in tables)
     option = OPTION.get(role, f"--{role}")
+    other = ""
+    if role == "category" and len(tables) == 1:
+        other = " Or give the item table that holds it (items, --items)."
     return (
         f"no column was recognised as the {role.replace('_', ' ')} among the columns found ({listed}). "
         f"Expected a name like {', '.join(repr(name) for name in STEMS.get(role, STEMS['item'])[:4])}; "
-        f"say which one it is with {role}='...' (on the command line: {option} ...)."
+        f"say which one it is with {role}='...' (on the command line: {option} ...).{other}"
     )

@@ -141,10 +141,14 @@ def open_table(connection: Any, name: str, source: Any) -> Table:
     try:
         if isinstance(source, str | PathLike):
             query = _file_query(name, Path(source))
-            connection.execute(f"CREATE VIEW {name} AS {query}")
+            # Parquet is scanned where it lies; CSV would be parsed anew by every query, so it is parsed once.
+            kind = "TEMP TABLE" if "read_csv(" in query else "VIEW"
+            connection.execute(f"CREATE {kind} {name} AS {query}")
         else:
             connection.register(name, _native(name, source))
         described = connection.execute(f"DESCRIBE {name}").fetchall()
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+        raise
     except duckdb.Error as error:
         _refuse_ragged_lines(connection, name, source)
         raise InvalidDataError(explain(name, source, error)) from error
@@ -250,7 +254,7 @@ def first_line(error: BaseException) -> str:
     """
     text = re.split(r"\n\s*\n|\nLINE \d+:", str(error))[0]
     text = re.sub(r"^(\w+ )?\w+ Error: ", "", text)
-    text = " ".join(text.split()).rstrip(".")
+    text = " ".join(text.split()).rstrip(".!")
     return text if len(text) <= LONGEST else text[: LONGEST - 4] + " ..."
 
 

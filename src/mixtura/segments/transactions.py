@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean, optional_import
@@ -104,7 +105,6 @@ def read_baskets(
     """
     _check_choice("value", value, VALUES)
     _check_choice("shared_baskets", shared_baskets, SHARED)
-    duckdb = optional_import("duckdb", "segment")
     named = {
         "customer": customer,
         "basket": basket,
@@ -114,39 +114,46 @@ def read_baskets(
         "quantity": quantity,
         "item_key": item_key,
     }
-    with connect(memory_limit, threads) as connection:
+    with connect(memory_limit, threads) as connection, _failures_explained(transactions, memory_limit):
         tables = [open_table(connection, "transactions", transactions)]
         if items is not None:
             tables.append(open_table(connection, "items", items))
         columns = choose_columns(tables[0], tables[1] if items is not None else None, named)
         if value == "lines" and quantity is None and not checks.is_number(columns.get("quantity")):
             columns.pop("quantity", None)  # a guess, and not needed
-        try:
-            return _read(
-                connection,
-                tables,
-                columns,
-                where=where,
-                value=value,
-                shared_baskets=shared_baskets,
-                categories=categories,
-                source=source_name(transactions),
-                items_source=None if items is None else source_name(items),
-            )
-        except duckdb.OutOfMemoryException as error:
-            message = (
-                f"DuckDB ran out of memory ({first_line(error)}). Raise memory_limit={memory_limit!r}, "
-                "or free space on the disk of the temporary folder."
-            )
-            raise InvalidDataError(message) from error
-        except duckdb.InterruptException as error:
+        return _read(
+            connection,
+            tables,
+            columns,
+            where=where,
+            value=value,
+            shared_baskets=shared_baskets,
+            categories=categories,
+            source=source_name(transactions),
+            items_source=None if items is None else source_name(items),
+        )
+
+
+@contextmanager
+def _failures_explained(transactions: Any, memory_limit: str | None) -> Iterator[None]:
+    """Turn what DuckDB raises into our own errors, and its way of telling of Ctrl-C into Python's."""
+    duckdb = optional_import("duckdb", "segment")
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        message = (
+            f"DuckDB ran out of memory ({first_line(error)}). Raise memory_limit={memory_limit!r}, "
+            "or free space on the disk of the temporary folder."
+        )
+        raise InvalidDataError(message) from error
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.Error as error:
+        raise InvalidDataError(explain("transactions", transactions, error)) from error
+    except RuntimeError as error:
+        if "interrupt" in str(error).lower():
             raise KeyboardInterrupt from error
-        except duckdb.Error as error:
-            raise InvalidDataError(explain("transactions", transactions, error)) from error
-        except RuntimeError as error:
-            if "interrupt" in str(error).lower():  # how DuckDB reports Ctrl-C
-                raise KeyboardInterrupt from error
-            raise
+        raise
 
 
 def _check_choice(name: str, found: str, allowed: Sequence[str]) -> None:
