@@ -131,9 +131,9 @@ class Gaussian:
         return len(self.mean)
 
     def n_statistics(self, n_features: int) -> int:
-        """Numbers per row that should stay in the cache together: all of T(x), or little where components stream."""
+        """Numbers per row that a block holds: T(x), or a few residuals where components whiten by themselves."""
         packed = n_features <= self.model.packed_limit
-        return 1 + n_features + self.model.n_second(n_features) if packed else 1 + n_features // 4
+        return 1 + n_features + self.model.n_second(n_features) if packed else 4 * n_features
 
     def n_parameters(self) -> int:
         """K D means and the covariances' own number."""
