@@ -101,7 +101,7 @@ class Inference(NamedTuple):
     Parameters
     ----------
     log_evidence : ndarray, shape (U,)
-        Log probability (or its bound) of each unit, unweighted.
+        Log probability (or its bound) of each unit; see `Structure.weights_inside`.
     resp : ndarray, shape (K, B)
         Posterior probability of each state, multiplied by the rows' weights.
     statistics : Statistics
@@ -239,6 +239,9 @@ class Component(Protocol):
 @runtime_checkable
 class Structure(Protocol):
     """The law of the hidden state."""
+
+    weights_inside: bool
+    """Whether log evidence holds the rows' weights (units of many rows); otherwise they multiply it (units are rows)."""
 
     @property
     def n_components(self) -> int:

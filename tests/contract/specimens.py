@@ -123,6 +123,11 @@ STRUCTURES = {
         # Coordinates move the concentration too, which is not free here; test_structures.py fixes it.
         {"offsets": OFFSETS, "skip": ("stationary", "posterior", "Fisher's identity")},
     ),
+    "Grouped, every row a unit": Specimen(
+        Grouped(np.array([1.0, 2.0, 0.5]), local_steps=100, tol=0.0),
+        # A row of weight 2 is two rows of one unit, not two units.
+        {"skip": ("integer weights",)},
+    ),
     "GroupedPlugIn": Specimen(GroupedPlugIn(np.log([0.2, 0.3, 0.5])), {"offsets": OFFSETS}),
 }
 

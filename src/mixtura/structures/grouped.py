@@ -58,6 +58,7 @@ class Grouped:
     """
 
     exact = True
+    weights_inside = True
 
     def __init__(
         self, pseudo_count: Array, *, learn: bool = True, local_steps: int = 4, tol: float = 1e-3

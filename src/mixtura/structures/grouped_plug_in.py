@@ -32,6 +32,7 @@ class GroupedPlugIn:
     """
 
     exact = True
+    weights_inside = True
     concentration = 0.0
 
     def __init__(self, log_weights: Array) -> None:

@@ -37,6 +37,7 @@ class Independent:
     """
 
     exact = True
+    weights_inside = False
 
     def __init__(self, log_weights: Array) -> None:
         log_weights = np.asarray(log_weights, dtype=np.float64)

@@ -76,7 +76,7 @@ class LatentMixture:
         block = self.components.encode(batch.x, self.encoding)
         scores = self.components.log_prob(block)
         log_evidence, resp, structure = self.structure.infer(scores, batch, memory)
-        weight = batch.sample_weight if batch.unit_offsets is None else np.ones(len(log_evidence))
+        weight = np.ones(len(log_evidence)) if self.structure.weights_inside else batch.sample_weight
         stats = Statistics(
             log_evidence=float(weighted_sum(log_evidence, weight)),
             weight=float(weight.sum()),

@@ -59,7 +59,7 @@ class StructureSpecimen:
 
     def total(self, found: Inference) -> float:
         """Log evidence of all rows."""
-        return float(np.sum(found.log_evidence * (self.weight if self.offsets is None else 1.0)))
+        return float(np.sum(found.log_evidence * (1.0 if self.structure.weights_inside else self.weight)))
 
 
 def _resp_sums(s: StructureSpecimen) -> None:
@@ -125,8 +125,13 @@ def _structure_weights(s: StructureSpecimen) -> None:
         "'count' with whole weights",
         "a weight of 2 is the row twice",
     )
-    total = weighted.log_evidence @ (s.weight if s.offsets is None else np.ones(len(weighted.log_evidence)))
-    same(total, repeated.log_evidence.sum(), 1e-9, "total log evidence", "a weight of 2 is the row twice")
+    same(
+        s.total(weighted),
+        repeated.log_evidence.sum(),
+        1e-9,
+        "total log evidence",
+        "a weight of 2 is the row twice",
+    )
 
 
 def _structure_permutation(s: StructureSpecimen) -> None:
