@@ -15,8 +15,8 @@ from mixtura.protocols import Array
 
 __all__ = ["MAX_CONCENTRATION", "dirichlet_divergence", "dirichlet_from_mean_log", "inverse_digamma"]
 
-# Beyond this weights drawn from the law are all alike.
-MAX_CONCENTRATION = 1e7
+# Beyond this weights drawn from the law are all alike, and log-gamma functions lose the digits of a divergence.
+MAX_CONCENTRATION = 1e5
 
 
 def dirichlet_divergence(posterior: Array, prior: Array) -> Array:
