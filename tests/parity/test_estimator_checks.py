@@ -1,0 +1,35 @@
+"""scikit-learn's own checks of an estimator, on ours."""
+
+import warnings
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
+
+# The check reads classifier tags of everything that has predict_proba and takes sparse rows; a mixture is no classifier
+# and has none, so the check itself ends in an AttributeError (scikit-learn 1.9, `_check_estimator_sparse_container`).
+READS_CLASSIFIER_TAGS = dict.fromkeys(
+    ("check_estimator_sparse_array", "check_estimator_sparse_matrix"),
+    "scikit-learn reads classifier tags of a density estimator",
+)
+
+
+def expected_failures(estimator):
+    return READS_CLASSIFIER_TAGS if isinstance(estimator, MultinomialMixture) else {}
+
+
+@pytest.fixture(autouse=True)
+def _warnings_as_for_any_estimator():
+    """The checks fit rows without structure and few steps; what is warned of there is not the point."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@parametrize_with_checks(
+    [GaussianMixture(), MultinomialMixture(), GroupedMultinomialMixture()],
+    expected_failed_checks=expected_failures,
+)
+def test_estimator_check(estimator, check):
+    check(estimator)
