@@ -83,25 +83,39 @@ def _digamma(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compil
     return value + math.log(x) - 0.5 / x - series
 
 
+@numba.njit(nogil=True, cache=True, fastmath=_FAST, inline="always")
+def _weighted_row(expected, log_expected, likelihood, log_likelihood, i, row):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
+    """row = prior weight times likelihood; returns its sum and the log of what was divided out (where it underflows)."""
+    n_components = likelihood.shape[1]
+    total = 0.0
+    for k in range(n_components):
+        row[k] = expected[k] * likelihood[i, k]
+        total += row[k]
+    if total >= 1e-200:
+        return total, 0.0
+    shift = log_expected[0] + log_likelihood[i, 0]
+    for k in range(1, n_components):
+        shift = max(shift, log_expected[k] + log_likelihood[i, k])
+    total = 0.0
+    for k in range(n_components):
+        row[k] = math.exp(log_expected[k] + log_likelihood[i, k] - shift)
+        total += row[k]
+    return total, shift
+
+
 @_jit
 def _local(likelihood, log_likelihood, weight, offsets, prior, dirichlet, steps, tol, bound):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901 - compiled
     """Posterior weights of every unit; `likelihood` (B, K) becomes resp. Linear domain, logs where that underflows."""
     n_units, n_components = dirichlet.shape
-    log_expected = np.empty(n_components)
-    expected = np.empty(n_components)
-    counts = np.empty(n_components)
-    used = np.empty(n_components)
-    prior_total = prior.sum()
-    prior_constant = math.lgamma(prior_total)
+    log_expected, expected = np.empty(n_components), np.empty(n_components)
+    counts, used, row = np.empty(n_components), np.empty(n_components), np.empty(n_components)
+    prior_constant = math.lgamma(prior.sum())
     for k in range(n_components):
         prior_constant -= math.lgamma(prior[k])
-    row = np.empty(n_components)
     for unit in range(n_units):
         for _ in range(steps):
-            total = 0.0
-            for k in range(n_components):
-                used[k] = dirichlet[unit, k]
-                total += used[k]
+            used[:] = dirichlet[unit]
+            total = used.sum()
             base = _digamma(total)
             for k in range(n_components):
                 log_expected[k] = _digamma(used[k]) - base
@@ -111,19 +125,7 @@ def _local(likelihood, log_likelihood, weight, offsets, prior, dirichlet, steps,
             for i in range(offsets[unit], offsets[unit + 1]):
                 if weight[i] == 0.0:
                     continue
-                row_total = 0.0
-                for k in range(n_components):
-                    row[k] = expected[k] * likelihood[i, k]
-                    row_total += row[k]
-                shift = 0.0
-                if row_total < 1e-200:
-                    shift = -np.inf
-                    for k in range(n_components):
-                        shift = max(shift, log_expected[k] + log_likelihood[i, k])
-                    row_total = 0.0
-                    for k in range(n_components):
-                        row[k] = math.exp(log_expected[k] + log_likelihood[i, k] - shift)
-                        row_total += row[k]
+                row_total, shift = _weighted_row(expected, log_expected, likelihood, log_likelihood, i, row)
                 evidence += weight[i] * (shift + math.log(row_total))
                 scale = weight[i] / row_total
                 for k in range(n_components):
@@ -141,18 +143,7 @@ def _local(likelihood, log_likelihood, weight, offsets, prior, dirichlet, steps,
             divergence += (used[k] - prior[k]) * log_expected[k]
         bound[unit] += evidence - divergence
         for i in range(offsets[unit], offsets[unit + 1]):
-            row_total = 0.0
-            for k in range(n_components):
-                row[k] = expected[k] * likelihood[i, k]
-                row_total += row[k]
-            if row_total < 1e-200:
-                shift = -np.inf
-                for k in range(n_components):
-                    shift = max(shift, log_expected[k] + log_likelihood[i, k])
-                row_total = 0.0
-                for k in range(n_components):
-                    row[k] = math.exp(log_expected[k] + log_likelihood[i, k] - shift)
-                    row_total += row[k]
+            row_total, _ = _weighted_row(expected, log_expected, likelihood, log_likelihood, i, row)
             for k in range(n_components):
                 likelihood[i, k] = row[k] / row_total
 

@@ -74,7 +74,7 @@ class Prediction:
             yield rows, scores
 
     def _score_rows(self, X: Any) -> Array:
-        evidence = np.empty(X.shape[0])
+        evidence = np.empty(X.shape[0], dtype=X.dtype)
         for rows, joint in self._joint(X):
             evidence[rows] = logsumexp(joint, axis=0)
         return evidence
@@ -104,7 +104,7 @@ class Prediction:
         """Posterior probability of each component, shape (n_samples, n_components); rows sum to one."""
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        resp = np.empty((X.shape[0], self.n_components_))
+        resp = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
         for rows, joint in self._joint(X):
             evidence = logsumexp(joint, axis=0)
             possible = np.isfinite(evidence)

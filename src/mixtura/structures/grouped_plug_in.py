@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
-
 import numpy as np
 
 from mixtura.kernels.softmax import responsibilities
 from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
+from mixtura.structures.independent import Independent
 
 __all__ = ["GroupedPlugIn"]
 
 
-class GroupedPlugIn:
+class GroupedPlugIn(Independent):
     """Weights per group without shrinkage, s = 0: each group's own average of responsibilities.
 
-    The published form of the household model. A group that never showed a state gives it weight zero for ever.
+    The published form of the household model. A group that never showed a state gives it weight zero for ever. The
+    population's weights (for groups not seen) are all that crosses batches, as for `Independent`; the groups' own
+    weights grow with the data, stay in the memory, and are not counted as parameters.
 
     Parameters
     ----------
@@ -31,29 +31,11 @@ class GroupedPlugIn:
     array([0.5, 0.5])
     """
 
-    exact = True
     weights_inside = True
     concentration = 0.0
 
-    def __init__(self, log_weights: Array) -> None:
-        self.log_weights = np.asarray(log_weights, dtype=np.float64)
-
     def __repr__(self) -> str:
         return f"GroupedPlugIn(K={self.n_components})"
-
-    @property
-    def weights(self) -> Array:
-        """Population weights, shape (K,)."""
-        return np.asarray(np.exp(self.log_weights))
-
-    @property
-    def n_components(self) -> int:
-        """K, number of states."""
-        return len(self.log_weights)
-
-    def n_parameters(self) -> int:
-        """K - 1 population weights; the groups' own weights grow with the data and are not counted."""
-        return self.n_components - 1
 
     def group_weights(self, counts: Array) -> Array:
         """Weights of groups, shape (U, K), from what the memory holds."""
@@ -74,32 +56,3 @@ class GroupedPlugIn:
         rows = np.where(batch.sample_weight > 0, log_evidence, 0.0) * batch.sample_weight
         sums = {"count": resp.sum(axis=1)}
         return Inference(np.add.reduceat(rows, offsets[:-1]), resp, Statistics(sums))
-
-    def maximize(self, stats: Statistics) -> Self:
-        """Population weights are average responsibilities; the groups' own are in the memory already."""
-        with np.errstate(divide="ignore"):
-            return type(self)(np.log(stats["count"] / stats["count"].sum()))
-
-    def expected_log_prob(self, stats: Statistics) -> float:
-        """Inner product with the population weights."""
-        count = stats["count"]
-        return float(np.sum(np.where(count == 0, 0.0, self.log_weights) * count))
-
-    def split(self, stats: Statistics, component: int) -> Statistics:
-        """Half the count to each of two."""
-        halves = stats.take([*range(self.n_components), component])
-        halves["count"][[component, -1]] *= 0.5
-        return halves
-
-    def coordinates(self) -> Array:
-        """Log weights."""
-        return np.maximum(self.log_weights, -700.0)
-
-    def from_coordinates(self, vector: Array) -> Self:
-        """Inverse of `coordinates`; any vector is normalised."""
-        weights = np.exp(vector - np.max(vector))
-        return type(self)(np.log(weights / weights.sum()))
-
-    def take(self, components: Sequence[int] | Array) -> Self:
-        """Some of the states."""
-        return self.from_coordinates(self.log_weights[np.asarray(components, dtype=np.intp)])
