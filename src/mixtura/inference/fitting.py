@@ -249,7 +249,9 @@ def _sieved(
     embeddings = sample.embed(sample.x, weight)
     source = sample.source()
     candidates = []
-    for rule, which, soft in _recipe(len(embeddings), _CANDIDATES * settings.n_init):
+    for rule, which, soft in _recipe(
+        len(embeddings), _CANDIDATES * settings.n_init, hard=problem.components.centred
+    ):
         seed = int(rng.integers(2**31 - 1))
         make = partial(_make, sample, source, embeddings[which], weight, rule, seed, soft=soft)
         candidates.append(Start(f"{rule}, embedding {which + 1}", seed, make))
@@ -268,13 +270,20 @@ def _sieved(
     return (final, [*left, *more]) if final else (kept, left)
 
 
-def _recipe(n_embeddings: int, size: int) -> list[tuple[str, int, float]]:
-    """Rule, embedding and softness of each candidate: k-means in every embedding first, then looser rules."""
+def _recipe(n_embeddings: int, size: int, *, hard: bool) -> list[tuple[str, int, float]]:
+    """Rule, embedding and softness of each candidate: k-means in every embedding first, then looser rules.
+
+    Soft candidates do not collapse, hard ones do not smear a small cluster over its neighbours: where `hard`, rounds of
+    both take turns. (Counts start soft, because a category missing in a part would keep probability zero.)
+    """
     looser = [("k-means++", 0), ("random_from_data", 0), ("kmeans", 0), ("k-means++", n_embeddings - 1)]
     cycle = [("kmeans", which) for which in range(n_embeddings)] + looser + [("random", 0)]
-    return [
-        (*cycle[i % len(cycle)], 0.0 if cycle[i % len(cycle)][0] == "random" else 0.1) for i in range(size)
-    ]
+    recipe = []
+    for i in range(size):
+        turn, place = divmod(i, len(cycle))
+        rule, which = cycle[place]
+        recipe.append((rule, which, 0.0 if rule == "random" or (hard and turn % 2 == 0) else 0.1))
+    return recipe
 
 
 def _make(
