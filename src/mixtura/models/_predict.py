@@ -177,19 +177,19 @@ class Prediction:
             certainty += float((joint.max(axis=0) - evidence) @ weight[rows])
         return log_likelihood, float(weight.sum()), certainty
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike's information criterion on X; lower is better."""
-        log_likelihood, _, _ = self._totals(X, sample_weight)
+    def aic(self, X: Any, sample_weight: Any = None, **units: Any) -> float:
+        """Akaike's information criterion on X; lower is better. Grouped models take ``groups=``."""
+        log_likelihood, _, _ = self._totals(X, sample_weight, **units)
         return criteria.aic(log_likelihood, self.n_parameters())
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion on X, n being the sum of the weights; lower is better."""
-        log_likelihood, n_units, _ = self._totals(X, sample_weight)
+    def bic(self, X: Any, sample_weight: Any = None, **units: Any) -> float:
+        """Bayesian information criterion on X; lower is better. n is the sum of the weights, or the number of ``groups=``."""
+        log_likelihood, n_units, _ = self._totals(X, sample_weight, **units)
         return criteria.bic(log_likelihood, self.n_parameters(), n_units)
 
-    def icl(self, X: Any, sample_weight: Any = None) -> float:
+    def icl(self, X: Any, sample_weight: Any = None, **units: Any) -> float:
         """Integrated completed likelihood on X (BIC plus the uncertainty of the labels); lower is better."""
-        log_likelihood, n_units, certainty = self._totals(X, sample_weight)
+        log_likelihood, n_units, certainty = self._totals(X, sample_weight, **units)
         return criteria.icl(log_likelihood, self.n_parameters(), n_units, certainty)
 
 

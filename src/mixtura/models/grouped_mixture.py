@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data import make_source
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.fitting import Problem
@@ -138,10 +139,7 @@ on_degenerate, time_budget, callbacks, executor
         X = self._validate(X, reset=True)
         weight = self._check_weight(sample_weight, X.shape[0])
         self._check_rows(X, weight)
-        labels, codes = np.unique(self._group_labels(groups, X.shape[0]), return_inverse=True)
-        order = np.argsort(codes, kind="stable")
-        self._offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(labels)))])
-        self.groups_ = labels
+        order, self._offsets, self.groups_ = self._by_group(groups, X.shape[0])
         weight = None if weight is None else weight[order]
         ones = np.ones(X.shape[0]) if weight is None else weight
         self.group_counts_ = np.add.reduceat(ones, self._offsets[:-1])
@@ -205,6 +203,12 @@ on_degenerate, time_budget, callbacks, executor
             raise InvalidParameterError(msg)
         n_components, n_features = self.profiles_.shape
         return n_components * (n_features - 1) + n_components - int(self.concentration != "learn")
+
+    def _by_group(self, groups: Any, n_rows: int) -> tuple[Array, Array, Array]:
+        """Order that brings each group's rows together, where each group begins, and the groups' labels."""
+        labels, codes = np.unique(self._group_labels(groups, n_rows), return_inverse=True)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(labels)))])
+        return np.argsort(codes, kind="stable"), offsets, labels
 
     def _group_labels(self, groups: Any, n_rows: int) -> Array:
         if groups is None:
@@ -274,12 +278,33 @@ on_degenerate, time_budget, callbacks, executor
         """Most probable component of each row under its group's weights."""
         return np.asarray(self._with_groups(X, groups, super().predict))
 
-    def _totals(self, X: Any, sample_weight: Any) -> tuple[float, float, float]:
-        """Criteria of a model with local latent variables take the bound of the training data, not a plug-in."""
-        totals = self._with_groups(
-            X, None, lambda rows: super(GroupedMultinomialMixture, self)._totals(rows, sample_weight)
-        )
-        return totals[0], totals[1], totals[2]
+    def _totals(self, X: Any, sample_weight: Any, groups: Any = None) -> tuple[float, float, float]:
+        """The bound on the groups' evidence, the number of groups, and the certainty of the rows' labels."""
+        check_is_fitted(self)
+        if groups is None or self._is_global:
+            if not self._is_global:
+                msg = "Criteria of a grouped mixture need the rows' groups; found none. Give groups=, one label for each row."
+                raise InvalidParameterError(msg)
+            population = super()._totals
+            totals: tuple[float, float, float] = self._with_groups(
+                X, None, lambda rows: population(rows, sample_weight)
+            )
+            return totals
+        X = self._validate(X, reset=False)
+        weight = self._check_weight(sample_weight, X.shape[0])
+        order, offsets, labels = self._by_group(groups, X.shape[0])
+        weight = np.ones(X.shape[0]) if weight is None else weight[order]
+        self.n_parameters()  # refuses the model without shrinkage
+        structure = Grouped(self.concentration_ * self.weights_, local_steps=200, tol=1e-6)
+        model = replace(self._model(), structure=structure)
+        log_evidence = certainty = 0.0
+        for batch in make_source(X[order], model.encoding, weight, offsets):
+            evidence, resp, _ = model.infer(batch, {})
+            log_evidence += float(evidence.sum())
+            counted = batch.sample_weight > 0
+            share = resp.max(axis=0)[counted] / batch.sample_weight[counted]
+            certainty += float(np.log(share) @ batch.sample_weight[counted])
+        return log_evidence, float(len(labels)), certainty
 
     def group_table(self) -> Any:
         """Weights of the groups as a data frame: group, rows, concentration of its weights, one column a component."""

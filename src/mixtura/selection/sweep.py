@@ -212,7 +212,8 @@ def _row(
     validation: Any,
     seconds: float,
 ) -> dict[str, Any]:
-    log_likelihood, n_units, certainty = model._totals(X, fit_arguments.get("sample_weight"))
+    units = {"groups": fit_arguments["groups"]} if "groups" in fit_arguments else {}
+    log_likelihood, n_units, certainty = model._totals(X, fit_arguments.get("sample_weight"), **units)
     n_parameters = model.n_parameters()
     ended = [
         result.objective
