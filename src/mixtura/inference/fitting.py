@@ -229,13 +229,14 @@ def _watched(problem: Problem, source: Source, settings: Settings) -> Callable[[
 
 
 def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -> list[Start]:
-    """Starts of one partition rule in the first embedding; the partition is hard, as in scikit-learn."""
+    """Starts of one partition rule in the first embedding, hard as in scikit-learn (counts: see `_recipe`)."""
     sample = problem.sample(_sample_size(problem, floor=50_000), rng)
     weight = _weights(sample)
     embedding = sample.embed(sample.x, weight)[0]
     source = sample.source()
+    soft = 0.0 if problem.components.centred else 0.1
     return [
-        Start(rule, seed, partial(_make, sample, source, embedding, weight, rule, seed, soft=0.0))
+        Start(rule, seed, partial(_make, sample, source, embedding, weight, rule, seed, soft=soft))
         for seed in (int(rng.integers(2**31 - 1)) for _ in range(n_init))
     ]
 

@@ -183,6 +183,8 @@ class GaussianMixture(BaseMixture):
             return self._start_from(problem, weights, means, covariance)
         if weights is None and means is None and precisions is None:
             return None
+        if weights is not None and means is not None and precisions is not None:
+            return self._start_from(problem, weights, means, self._from_precisions(precisions))
         if means is None:
             model: Any = given_start(problem, rng, self.init_params)
         else:

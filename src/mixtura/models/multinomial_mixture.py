@@ -140,6 +140,14 @@ class MultinomialMixture(BaseMixture):
             raise InvalidDataError(msg)
         return X
 
+    def _check_rows(self, X: Any, weight: Array | None) -> None:
+        super()._check_rows(X, weight)
+        counted = X if weight is None else X[weight > 0]
+        if not counted.sum() > 0:
+            which = "" if weight is None else " in the rows of positive weight"
+            msg = f"All counts are zero{which}; expected at least one positive count. Look at the columns and filters."
+            raise InvalidDataError(msg)
+
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
         return Problem(
             X,
@@ -176,17 +184,12 @@ class MultinomialMixture(BaseMixture):
         if weights is None and profiles is None:
             return None
         shape = (self.n_components, problem.encoding.n_features)
-        model: Any = given_start(problem, rng, self.init_params)
-        weights = (
-            model.structure.weights
-            if weights is None
-            else self._checked_start("weights_init", weights, shape[:1])
-        )
-        profiles = (
-            model.components.probabilities
-            if profiles is None
-            else self._checked_start("profiles_init", profiles, shape)
-        )
+        weights = None if weights is None else self._checked_start("weights_init", weights, shape[:1])
+        profiles = None if profiles is None else self._checked_start("profiles_init", profiles, shape)
+        if weights is None or profiles is None:
+            model: Any = given_start(problem, rng, self.init_params)
+            weights = model.structure.weights if weights is None else weights
+            profiles = model.components.probabilities if profiles is None else profiles
         with np.errstate(divide="ignore"):
             return LatentMixture(
                 _profiled(problem, np.log(profiles)), problem.structure(weights), problem.encoding
