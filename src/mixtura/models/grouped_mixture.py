@@ -1,4 +1,7 @@
-"""Mixtures of multinomials whose weights belong to groups, such as households, shrunk to the population."""
+"""Mixtures of multinomials whose weights belong to groups, such as households, shrunk to the population.
+
+The file is long because every question can be asked with the groups and without them.
+"""
 
 from __future__ import annotations
 
