@@ -68,3 +68,11 @@ def test_a_check_says_which_what_and_where_to_look():
     text = str(caught.value)
     assert "check '" in text
     assert "expected" in text
+
+
+def test_an_export_without_a_specimen_fails_the_collection(monkeypatch):
+    import mixtura.families
+
+    assert not specimens.missing()
+    monkeypatch.setattr(mixtura.families, "__all__", [*mixtura.families.__all__, "Gamma"])
+    assert specimens.missing() == {"Gamma"}
