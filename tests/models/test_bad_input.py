@@ -268,3 +268,27 @@ def test_components_that_are_none():
 )
 def test_a_sweep_over_nothing(arguments, patterns):
     says(lambda: select(GaussianMixture(), ROWS, **arguments), InvalidParameterError, *patterns)
+
+
+def test_groups_of_mixed_types():
+    groups = np.array([1, "a", 1, "a", 2.5], dtype=object)
+    says(
+        lambda: GroupedMultinomialMixture(1).fit(COUNTS, groups=groups),
+        InvalidDataError,
+        "groups mixes labels of types float, int, str",
+        "expected one type",
+        "Turn all of them into text",
+    )
+
+
+def test_groups_scored_under_another_type_are_not_taken_for_unknown_ones():
+    model = GroupedMultinomialMixture(1).fit(COUNTS, groups=[1, 1, 2, 2, 2])
+    says(
+        lambda: model.score(COUNTS, groups=["1", "1", "2", "2", "2"]),
+        InvalidDataError,
+        "groups holds text",
+        "fitted with numbers",
+        "Give labels of the same type",
+    )
+    model.score(COUNTS, groups=[1.0, 1.0, 2.0, 2.0, 3.0])
+    model.score(COUNTS, groups=np.array([1, 1, 2, 2, 3], dtype=object))

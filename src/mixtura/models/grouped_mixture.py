@@ -209,7 +209,13 @@ on_degenerate, time_budget, callbacks, executor
 
     def _by_group(self, groups: Any, n_rows: int) -> tuple[Array, Array, Array]:
         """Order that brings each group's rows together, where each group begins, and the groups' labels."""
-        labels, codes = np.unique(self._group_labels(groups, n_rows), return_inverse=True)
+        given = self._group_labels(groups, n_rows)
+        try:
+            labels, codes = np.unique(given, return_inverse=True)
+        except TypeError:
+            kinds = ", ".join(sorted({type(label).__name__ for label in given.tolist()}))
+            msg = f"groups mixes labels of types {kinds}, which have no order; expected one type. Turn all of them into text."
+            raise InvalidDataError(msg) from None
         offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(labels)))])
         return np.argsort(codes, kind="stable"), offsets, labels
 
@@ -226,6 +232,8 @@ on_degenerate, time_budget, callbacks, executor
         if missing.size:
             msg = f"groups[{missing[0]}] is missing; expected a label for every row. Drop these {missing.size} rows or name their group."
             raise InvalidDataError(msg)
+        if labels.dtype == object and len({type(label) for label in labels.tolist()}) == 1:
+            return np.asarray(labels.tolist())  # numbers or text that came as objects
         return labels
 
     def _for_groups(self, groups: Any, n_rows: int) -> Array:
@@ -233,6 +241,10 @@ on_degenerate, time_budget, callbacks, executor
         if groups is None:
             return np.broadcast_to(np.log(self.weights_)[:, None], (len(self.weights_), n_rows))
         labels = self._group_labels(groups, n_rows)
+        kinds = ["numbers" if array.dtype.kind in "iufb" else "text" for array in (labels, self.groups_)]
+        if kinds[0] != kinds[1]:
+            msg = f"groups holds {kinds[0]}, but the model was fitted with {kinds[1]}, so none is known. Give labels of the same type."
+            raise InvalidDataError(msg)
         position = np.minimum(np.searchsorted(self.groups_, labels), len(self.groups_) - 1)
         known = self.groups_[position] == labels
         with np.errstate(divide="ignore"):
