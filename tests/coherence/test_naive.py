@@ -10,7 +10,7 @@ import mixtura
 import naive
 from mixtura.components import COVARIANCES, Gaussian
 from mixtura.data import DenseSource, SparseSource, count_encoding, make_source
-from mixtura.executors import Serial
+from mixtura.executors import Serial, Threads
 from mixtura.families import FamilyComponents, Multinomial
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import run
@@ -204,3 +204,27 @@ def test_a_probability_of_zero_is_zero_exactly_and_zero_log_zero_is_nothing():
         assert scores[0, 0] == pytest.approx(
             naive.multinomial_log_density([2, 1, 0], [0.5, 0.5, 0.0]), rel=1e-13
         )
+
+
+@pytest.mark.parametrize("grouped_rows", [False, True])
+def test_kernels_give_the_same_bits_for_any_number_of_threads(baskets, grouped_rows):
+    x, _ = baskets
+    components = MultinomialComponents(np.log(np.random.default_rng(7).dirichlet(np.ones(30), size=20)))
+    offsets = np.unique(np.r_[0, np.arange(3, 6000, 11), 6000]) if grouped_rows else None
+    law = Grouped(np.full(20, 0.5)) if grouped_rows else Independent(np.zeros(20))
+    model = LatentMixture(components, law, count_encoding(x))
+    source = SparseSource(x, model.encoding, None, offsets, rows_per_batch=1500)
+    assert fused(components, law)(components, law, source[0], {}, model.encoding) is not None, "declined"
+    found = [
+        run(
+            model,
+            source,
+            update=Maximization(),
+            executor=executor,
+            stopping=Stopping(tol=0.0, max_iter=4),
+        )
+        for executor in (Serial(), Threads(1), Threads(2), Threads(3))
+    ]
+    for other in found[1:]:
+        assert other.history == found[0].history
+        np.testing.assert_array_equal(other.model.coordinates(), found[0].model.coordinates())
