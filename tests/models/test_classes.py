@@ -115,6 +115,12 @@ def test_mixture_of_a_family_or_component_is_the_named_class():
     assert normal.lower_bound_ == pytest.approx(gaussian.lower_bound_, abs=1e-4)
 
 
+@pytest.mark.parametrize("column", [list, tuple, np.asarray])
+def test_mixture_takes_one_column_as_it_is(column):
+    model = Mixture(Normal(), 3, random_state=0).fit(column(ROWS[:, 0]))
+    assert model.score(column(ROWS[:, 0])) == pytest.approx(model.lower_bound_, rel=1e-9)
+
+
 # --- frames -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_in_and_frames_out(library):

@@ -112,7 +112,8 @@ class Mixture(BaseMixture):
     def _validate(self, X: Any, *, reset: bool) -> Any:
         from sklearn.utils.validation import validate_data
 
-        if not sp.issparse(X) and np.ndim(X) == 1:
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+        if not sp.issparse(X) and len(shape) == 1:
             X = np.reshape(X, (-1, 1))
         sparse = "csr" if not self._component.centred else False
         return validate_data(self, X, reset=reset, accept_sparse=sparse, dtype=np.float64)
