@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PINNED := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
 
 # Parts of the library that the reference describes besides the public names.
-REFERENCE := segments plots report components families structures executors inference statistics protocols exceptions
+REFERENCE := segments plots report components families structures executors inference statistics protocols exceptions testing
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -51,8 +51,8 @@ pytest: $(VENV)/.dev
 test-slow: $(VENV)/.dev ## the tests that `make test` leaves out
 	$(PINNED) $(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal
 
-bench: $(VENV)/.dev ## every figure that the project claims, one script each
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(VENV)/.dev ## every figure that the project claims, in small (BENCH=--full for the sizes of docs/benchmarks.md)
+	$(BIN)/python benchmarks/run_all.py $(BENCH)
 
 docs: $(VENV)/.dev ## the documentation as HTML in build/docs, the reference from the docstrings
 	$(BIN)/mkdocs build --strict --quiet
