@@ -223,7 +223,8 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
                 stacklevel=5,
             )
         same, ended = agreeing(fitted.starts, max(10.0 * self.tol, 1e-4))
-        if self.n_init > 1 and ended > 2 and same == 1:
+        # The sieve runs on starts that differ on purpose, so only repeated starts of one rule can disagree.
+        if self.init_params != "sieve" and ended > 2 and same == 1:
             warnings.warn(
                 f"{name}: of {ended} starts run to their end only one reached the best objective, {self.lower_bound_:.6g} per row, "
                 "so a better one may exist. Increase n_init; starts_ lists every start.",
