@@ -219,12 +219,12 @@ def test_a_sweep_over_covariances_and_held_out_rows():
     selection = select(
         GaussianMixture(random_state=0),
         train,
-        n_components=[1, 2, 3, 4],
+        n_components=[1, 2, 3, 4, 5, 6],
         covariance_type=["full", "spherical"],
         criterion="held_out",
         validation=test,
     )
-    assert len(selection.table) == 8
+    assert len(selection.table) == 12
     best = max(row["held_out"] for row in selection.table)
     assert selection.chosen["held_out"] == best == pytest.approx(selection.best_estimator_.score(test))
 

@@ -16,6 +16,7 @@ from mixtura.data import make_source
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.fitting import Problem
+from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.protocols import Array, Executor
@@ -151,11 +152,17 @@ on_degenerate, time_budget, callbacks, executor
         return self
 
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
-        problem = super()._problem(X, sample_weight)
-        return (
-            problem
-            if self._is_global
-            else replace(problem, unit_offsets=self._offsets, structure=self._structure)
+        plain = super()._problem(X, sample_weight)
+        if self._is_global:
+            return plain
+
+        def update(n_components: int) -> Maximization:
+            prior = self._prior(X.shape[1], n_components, self._nothing_seen(n_components))
+            return Maximization(prior, policy(self.on_degenerate))
+
+        # Starts are looked for in the mixture with one set of weights, which is quicker and finds the same profiles.
+        return replace(
+            plain, unit_offsets=self._offsets, structure=self._structure, update=update, screen=plain
         )
 
     @property
@@ -177,9 +184,10 @@ on_degenerate, time_budget, callbacks, executor
             return Grouped(s * other.weights_)
         return super()._structure_like(problem, other)
 
-    def _no_prior(self, n_components: int) -> Statistics:
-        if self._is_global or self.concentration == 0:
-            return super()._no_prior(n_components)
+    def _nothing_seen(self, n_components: int) -> Statistics | None:
+        """Sums of the structure, all zero."""
+        if self.concentration == 0:
+            return None
         zero = np.zeros(n_components)
         return Statistics({"count": zero, "log_weight": zero, "n_units": np.zeros(1)}, shared=_SHARED)
 

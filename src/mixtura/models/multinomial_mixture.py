@@ -162,8 +162,10 @@ class MultinomialMixture(BaseMixture):
             self.n_components,
         )
 
-    def _prior(self, n_features: int, n_components: int) -> Statistics | None:
-        """The pseudo-counts as statistics seen earlier."""
+    def _prior(
+        self, n_features: int, n_components: int, structure: Statistics | None = None
+    ) -> Statistics | None:
+        """The pseudo-counts as statistics seen earlier; `structure` (nothing seen) has the form of its sums."""
         if not self.pseudo_count:
             return None
         sums = {
@@ -171,11 +173,11 @@ class MultinomialMixture(BaseMixture):
             "exposure": np.full(n_components, self.pseudo_count * n_features),
             "sum_t": np.full((n_components, n_features), float(self.pseudo_count)),
         }
-        parts = {"components": Statistics(sums), "structure": self._no_prior(n_components)}
+        parts = {
+            "components": Statistics(sums),
+            "structure": structure or Statistics({"count": np.zeros(n_components)}),
+        }
         return Statistics(parts=parts, stamp=count_encoding(np.empty((0, n_features))).stamp)
-
-    def _no_prior(self, n_components: int) -> Statistics:
-        return Statistics({"count": np.zeros(n_components)})
 
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         weights, profiles = self.weights_init, self.profiles_init
