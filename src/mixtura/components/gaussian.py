@@ -130,6 +130,11 @@ class Gaussian:
         """K, number of components."""
         return len(self.mean)
 
+    @property
+    def regularized(self) -> bool:
+        """Whether the covariance structure adds to every variance."""
+        return self.model.regularization > 0.0
+
     def n_statistics(self, n_features: int) -> int:
         """Numbers per row that a block holds: T(x), or a few residuals where components whiten by themselves."""
         packed = n_features <= self.model.packed_limit

@@ -172,7 +172,8 @@ def run(
                 if history[-1] - objective > allowed:
                     if exact:
                         raise ObjectiveFellError(_fell(history[-1], objective, steps, allowed))
-                    if halvings < _MAX_HALVINGS:
+                    # A regularised step raises another objective by design: its small falls are no overshoot.
+                    if halvings < _MAX_HALVINGS and not getattr(model, "regularized", False):
                         halvings += 1
                         model = model.from_coordinates(0.5 * (model.coordinates() + last.coordinates()))
                         continue

@@ -57,6 +57,11 @@ class LatentMixture:
         """Whether the step that made this model was an exact maximisation."""
         return self.components.exact and self.structure.exact
 
+    @property
+    def regularized(self) -> bool:
+        """Whether the components add to their variances, which can lower the likelihood a little in every step."""
+        return bool(getattr(self.components, "regularized", False))
+
     def n_parameters(self) -> int:
         """Free parameters of components and structure."""
         return self.components.n_parameters() + self.structure.n_parameters()
