@@ -16,6 +16,9 @@ __all__ = ["DenseSource", "Rows", "SparseSource", "block_rows", "make_source"]
 # Bytes of one block's features and scores. Measured: larger than the second-level cache pays, because a block also
 # costs some 80 microseconds of calls; from 8 MB on the time rises again.
 _BLOCK_BYTES = 4 * 1024 * 1024
+# With few statistics a row the calls cost as much as the sums, above all in threads (measured: twice the speed).
+_MOST_ROWS = 8192
+_FEW = 8
 # Feature-major copies are kept over the passes up to this size; above it blocks are transposed in every pass, so
 # that the memory needed beyond the data does not depend on the number of rows.
 _CACHE_BYTES = 32 * 1024 * 1024
@@ -30,7 +33,7 @@ def block_rows(n_statistics: int, n_components: int, itemsize: int = 8) -> int:
     True
     """
     rows = _BLOCK_BYTES // (itemsize * (n_statistics + 2 * n_components))
-    return int(min(max(rows // 64 * 64, 128), 8192))
+    return int(min(max(rows // 64 * 64, 128), _MOST_ROWS if n_statistics > _FEW else 4 * _MOST_ROWS))
 
 
 class Rows(ABC):
