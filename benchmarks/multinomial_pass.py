@@ -15,8 +15,8 @@ from mixtura.data import count_encoding
 from mixtura.executors import Serial
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference import Maximization
-from mixtura.inference.fitting import Problem
 from mixtura.inference.initialize import count_embeddings
+from mixtura.inference.problem import Problem
 from mixtura.structures import Grouped, GroupedPlugIn, Independent, LatentMixture
 
 GOAL = 1.5

@@ -28,9 +28,10 @@ from mixtura.exceptions import (
 )
 from mixtura.executors import Serial, Threads
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import Fitted, Problem, Settings, deadline, fit
+from mixtura.inference.fitting import Fitted, Settings, deadline, fit
 from mixtura.inference.grow import resized
 from mixtura.inference.initialize import PARTITIONS
+from mixtura.inference.problem import Problem
 from mixtura.inference.progress import FitProgress
 from mixtura.inference.restarts import StartResult, agreeing
 from mixtura.inference.stopping import Reason, Stopping

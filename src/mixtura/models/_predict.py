@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.exceptions import InvalidParameterError
 from mixtura.executors import Serial
 from mixtura.inference import criteria
-from mixtura.inference.fitting import Problem
+from mixtura.inference.problem import Problem
 from mixtura.protocols import Array, Batch
 from mixtura.structures import LatentMixture
 

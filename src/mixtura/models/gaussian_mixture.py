@@ -11,8 +11,9 @@ from mixtura.components import COVARIANCES, Gaussian
 from mixtura.data import column_encoding
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import Problem, given_start
+from mixtura.inference.fitting import given_start
 from mixtura.inference.initialize import from_responsibilities, gaussian_embeddings, nearest, soften
+from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture, check_choice
 from mixtura.protocols import Array, Encoding, Executor

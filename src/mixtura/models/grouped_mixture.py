@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data import make_source
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import Problem
+from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture

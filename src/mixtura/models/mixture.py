@@ -15,8 +15,8 @@ from mixtura.exceptions import InvalidParameterError, ModelFileError
 from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import Problem
 from mixtura.inference.initialize import count_embeddings, gaussian_embeddings
+from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
 from mixtura.protocols import Array, Component, Executor

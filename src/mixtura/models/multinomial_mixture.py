@@ -13,8 +13,9 @@ from mixtura.data import count_encoding
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import Problem, given_start
+from mixtura.inference.fitting import given_start
 from mixtura.inference.initialize import count_embeddings
+from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
 from mixtura.protocols import Array, Executor

@@ -1,0 +1,88 @@
+"""What is to be learned, in one value: rows, components, structure, and how to start and to update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from mixtura.data import block_rows, make_source
+from mixtura.inference import initialize
+from mixtura.protocols import Array, Component, Encoding, Source, Update
+from mixtura.structures import LatentMixture
+
+__all__ = ["Problem"]
+
+# Kernels block sparse rows inside; a batch only has to be large enough to make its own cost negligible.
+_SPARSE_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be learned.
+
+    Parameters
+    ----------
+    x : ndarray (N, D) or csr_matrix (N, C)
+        The table.
+    sample_weight : ndarray, shape (N,), or None
+        Weights.
+    encoding : Encoding
+        How rows become numbers.
+    components : Component
+        Blank or not: only settings matter.
+    structure : callable
+        Makes a structure from counts (K,).
+    embed : callable
+        ``embed(rows, weight)`` returns the matrices in which partitions are looked for, best first.
+    update : callable
+        ``update(n_components)`` returns the update rule.
+    n_components : int
+        K.
+    unit_offsets : ndarray, optional
+        Where units begin.
+    screen : Problem, optional
+        The same rows under a simpler structure, in which starts are looked for. None looks for them in this one.
+    """
+
+    x: Any
+    sample_weight: Array | None
+    encoding: Encoding
+    components: Component
+    structure: initialize.StructureMaker
+    embed: Callable[[Any, Array], Sequence[Any]]
+    update: Callable[[int], Update]
+    n_components: int
+    unit_offsets: Array | None = None
+    screen: Problem | None = None
+
+    def started(self, make: Callable[[], LatentMixture]) -> LatentMixture:
+        """A start found in `screen`, under this problem's structure."""
+        model = make()
+        if self.screen is None:
+            return model
+        weights: Array = model.structure.coordinates()
+        return replace(model, structure=self.structure(np.exp(weights - weights.max())))
+
+    def source(self) -> Source:
+        """All rows, in blocks that fit the cache."""
+        if sp.issparse(self.x):
+            rows = _SPARSE_ROWS
+        else:
+            rows = block_rows(self.components.n_statistics(self.encoding.n_features), self.n_components)
+        return make_source(self.x, self.encoding, self.sample_weight, self.unit_offsets, rows)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Problem:
+        """The same problem on at most `size` random rows of positive weight."""
+        n_rows = self.x.shape[0]
+        positive = None if self.sample_weight is None else np.flatnonzero(self.sample_weight > 0)
+        n_usable = n_rows if positive is None else positive.size
+        if n_usable <= size:
+            return self
+        chosen = np.sort(rng.choice(n_usable, size=min(size, n_usable), replace=False))
+        rows = chosen if positive is None else positive[chosen]
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, x=self.x[rows], sample_weight=weight)
