@@ -41,7 +41,9 @@ class GroupedMultinomialMixture(MultinomialMixture):
         K.
     concentration : "learn" or float, default "learn"
         s, in rows: learnt, or fixed at a number from 0 (no shrinkage) to infinity (one set of weights for all).
-    tol, max_iter, n_init, init_params, pseudo_count, weights_init, profiles_init, random_state, warm_start, verbose, \
+    tol : float, default 1e-3
+        Bound on the estimated remaining gain of the bound per *group* (nats): groups are the units of this model.
+    max_iter, n_init, init_params, pseudo_count, weights_init, profiles_init, random_state, warm_start, verbose, \
 on_degenerate, time_budget, callbacks, executor
         As for :class:`MultinomialMixture`. Starts are screened with the global mixture.
 
