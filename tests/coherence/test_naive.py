@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 import mixtura
 import naive
-from mixtura.components import COVARIANCES, Gaussian
+from mixtura.components import COVARIANCES, Full, Gaussian
 from mixtura.data import DenseSource, SparseSource, count_encoding, make_source
 from mixtura.executors import Serial, Threads
 from mixtura.families import FamilyComponents, Multinomial
@@ -16,7 +16,7 @@ from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import run
 from mixtura.inference.stopping import Stopping
 from mixtura.inference.updates import Maximization
-from mixtura.kernels import fused, without_kernels
+from mixtura.kernels import compiled, fused, without_kernels
 from mixtura.protocols import Batch, Encoding
 from mixtura.structures import Grouped, Independent, LatentMixture
 
@@ -172,6 +172,17 @@ def test_kernels_equal_the_generic_pass(baskets, structure, weighted):
             for key, value in part.sums.items():
                 # Linear and logarithmic arithmetic differ in the last digits of tiny responsibilities.
                 np.testing.assert_allclose(value, b.parts[name][key], rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled_products_are_the_same_to_the_last_bit(dtype):
+    x = np.random.default_rng(2).normal(size=(32, 500)).astype(dtype)
+    fast, slow = (np.empty((32 * 33 // 2, 500), dtype=dtype) for _ in range(2))
+    assert compiled("mixtura.kernels.products", "symmetric_products") is not None
+    Full().second_order(x, fast)
+    with without_kernels():
+        Full().second_order(x, slow)
+    np.testing.assert_array_equal(fast, slow)
 
 
 def test_sparse_rows_give_the_same_pass_as_dense_ones_and_the_plain_family(baskets):

@@ -29,11 +29,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from mixtura.kernels import compiled
 from mixtura.protocols import Array
 from mixtura.statistics import Statistics, pack_symmetric, unpack_symmetric
 
 # Up to this many columns one batched general solve is quicker than K triangular ones.
 _BATCHED = 16
+# Products of a block below which NumPy is as quick, and compiles nothing.
+_WORTH = 200_000
 
 __all__ = ["COVARIANCES", "CovarianceModel", "Diagonal", "Full", "Spherical", "Tied"]
 
@@ -146,6 +149,10 @@ class Full(CovarianceModel):
 
     def second_order(self, x: Array, out: Array) -> None:
         """Products x_i x_j, i <= j, row by row."""
+        kernel = compiled("mixtura.kernels.products", "symmetric_products") if out.size >= _WORTH else None
+        if kernel is not None:
+            kernel(x, out)
+            return
         row = 0
         for i in range(len(x)):
             np.multiply(x[i], x[i:], out=out[row : row + len(x) - i])

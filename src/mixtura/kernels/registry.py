@@ -1,4 +1,4 @@
-"""Which fused kernel serves which pair of component and structure types."""
+"""Which compiled kernel serves which pair of component and structure types, or which single step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["fused", "without_kernels"]
+__all__ = ["compiled", "fused", "without_kernels"]
 
 Fused = Callable[..., Any]
 
@@ -35,15 +35,31 @@ def fused(component: object, structure: object) -> Fused | None:
         ``kernel(components, structure, batch, memory, encoding)`` returning Statistics, or None to decline.
     """
     pair = (type(component).__name__, type(structure).__name__)
-    if pair not in _KERNELS or not _ENABLED.get():
+    return compiled(*_KERNELS[pair]) if pair in _KERNELS else None
+
+
+def compiled(module: str, name: str) -> Fused | None:
+    """A function of a module that needs Numba, or None where it is missing or switched off.
+
+    Parameters
+    ----------
+    module, name : str
+        The module is imported at the first use.
+
+    Returns
+    -------
+    callable or None
+        None: the caller's NumPy path serves.
+    """
+    if not _ENABLED.get():
         return None
-    if pair not in _LOADED:
-        module, name = _KERNELS[pair]
+    place = (module, name)
+    if place not in _LOADED:
         try:
-            _LOADED[pair] = getattr(importlib.import_module(module), name)
-        except ImportError:  # Numba has no wheel here: the generic pass serves
-            _LOADED[pair] = None
-    return _LOADED[pair]
+            _LOADED[place] = getattr(importlib.import_module(module), name)
+        except ImportError:  # Numba has no wheel here
+            _LOADED[place] = None
+    return _LOADED[place]
 
 
 @contextmanager
