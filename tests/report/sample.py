@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from report.sample_both import complete, rename
+
 CATEGORIES = """
 FLUID MILK PRODUCTS|BAKED BREAD/BUNS/ROLLS|SOFT DRINKS|CHEESE|BAG SNACKS|FROZEN PIZZA|EGGS|COLD CEREAL
 CANDY - PACKAGED|ICE CREAM/MILK/SHERBTS|YOGURT|VEGETABLES - SHELF STABLE|SOUP|COOKIES/CONES
@@ -106,23 +108,44 @@ def _missions(
     return missions, share
 
 
-def sample_results(n_missions: int = 12, *, seed: int = 0, n_categories: int | None = None) -> dict[str, Any]:
-    """A complete result with `n_missions` missions.
+def sample_results(
+    n_missions: int | None = None,
+    *,
+    seed: int = 0,
+    n_categories: int | None = None,
+    level: str = "baskets",
+    n_segments: int = 5,
+    awkward: bool = True,
+) -> Any:
+    """Results with `n_missions` missions.
 
     Parameters
     ----------
-    n_missions : int
-        Number of missions K.
+    n_missions : int, optional
+        Number of missions K: by default 12, and 30 for ``level="both"``.
     seed : int
         Seed of everything random.
     n_categories : int, optional
-        Use only the first so many categories (all of them by default).
+        Use only the first so many categories (by default all of them, and 40 for ``level="both"``).
+    level : str
+        ``"baskets"``: what a run without the optional parts writes. ``"both"``: missions and segments with all
+        parts filled, and names that try to break the page.
+    n_segments : int
+        Number of segments, for ``level="both"``.
+    awkward : bool
+        Whether ``level="both"`` gives some categories awkward names.
 
     Returns
     -------
-    dict
-        As in missions.json.
+    dict, or tuple of two dict
+        As in missions.json; for ``level="both"`` also as in segments.json.
     """
+    if level == "both":
+        missions = sample_results(n_missions or 30, seed=seed, n_categories=n_categories or 40)
+        if awkward:
+            rename(missions)
+        return complete(missions, n_segments, np.random.default_rng(seed + 1))
+    n_missions = n_missions or 12
     rng = np.random.default_rng(seed)
     names = category_names(n_categories)
     popularity = rng.dirichlet(np.linspace(3.0, 0.4, len(names)))
@@ -139,7 +162,7 @@ def sample_results(n_missions: int = 12, *, seed: int = 0, n_categories: int | N
     l1_global = np.clip(0.35 + 1.1 * taste + rng.normal(0, 0.08, taste.size), 0.05, 1.95)
     l1_household = np.clip(l1_global - 0.045 + rng.normal(0, 0.11, taste.size), 0.03, 1.98)
     return {
-        "schema": "mixtura-missions/1",
+        "schema": "mixtura-missions/2",
         "mixtura_version": "0.1.0",
         "created": "2026-03-14T15:09:26+00:00",
         "command": {

@@ -22,16 +22,19 @@ __all__ = ["build_report", "write_report"]
 _SECTIONS = (summary, steps, data, choice, missions, heatmap, prediction, method)
 
 
-def build_report(missions: Mapping[str, Any]) -> str:
+def build_report(missions: Mapping[str, Any] | None, segments: Mapping[str, Any] | None = None) -> str:
     """One self-contained HTML page from the results of the main job.
 
-    The page is made from `missions` alone, so it can be made again at any time from the file
-    ``missions.json``; it loads nothing from the network.
+    The page is made from the results alone, so it can be made again at any time from the files
+    ``missions.json`` and ``segments.json``; it loads nothing from the network.
 
     Parameters
     ----------
-    missions : mapping
-        The content of ``missions.json`` (schema ``mixtura-missions/1``).
+    missions : mapping or None
+        The content of ``missions.json`` (schema ``mixtura-missions/2``; 1 is read too). None for a run of
+        segments only.
+    segments : mapping, optional
+        The content of ``segments.json`` (schema ``mixtura-segments/1``).
 
     Returns
     -------
@@ -41,19 +44,19 @@ def build_report(missions: Mapping[str, Any]) -> str:
     Raises
     ------
     InvalidDataError
-        If `missions` has another schema, lacks a part, or its parts contradict each other.
+        If both are missing, or one has another schema, lacks a part, or its parts contradict each other.
     MissingExtraError
         If Jinja2 or Plotly is not installed.
 
     Notes
     -----
     All text that comes from the data is escaped, and the page's content security policy allows exactly its
-    own two scripts (by their hashes) and no connection.
+    own scripts (by their hashes) and no connection.
 
     Examples
     --------
     >>> results = {
-    ...     "schema": "mixtura-missions/1",
+    ...     "schema": "mixtura-missions/2",
     ...     "data": {"n_baskets": 2, "n_customers": 1},
     ...     "categories": ["milk", "beer"],
     ...     "category_share": [0.5, 0.5],
@@ -63,9 +66,8 @@ def build_report(missions: Mapping[str, Any]) -> str:
     >>> page[:15], "</html>" in page
     ('<!doctype html>', True)
     """
-    results = Results(missions)
-    plotly = _plotly_script()
-    own = _asset("report.js")
+    results = Results(missions, segments)
+    scripts = [_plotly_script(), *_assets("js")]
     parts = [section.context(results) for section in _SECTIONS]
     page = (
         _environment()
@@ -74,15 +76,19 @@ def build_report(missions: Mapping[str, Any]) -> str:
             results=results,
             period=words.period(results.data.get("first_time"), results.data.get("last_time")),
             parts=[part for part in parts if part is not None],
-            style=_asset("style.css"),
-            scripts=[plotly, own],
-            policy=_content_security_policy(plotly, own),
+            style="\n".join(_assets("css")),
+            scripts=scripts,
+            policy=_content_security_policy(*scripts),
         )
     )
     return str(page)
 
 
-def write_report(missions: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
+def write_report(
+    missions: Mapping[str, Any] | None,
+    path: str | os.PathLike[str],
+    segments: Mapping[str, Any] | None = None,
+) -> Path:
     """Write the page of :func:`build_report` to a file, whole or not at all.
 
     The page goes to a temporary file beside `path`, which then takes its name, so a reader never meets half a
@@ -90,10 +96,12 @@ def write_report(missions: Mapping[str, Any], path: str | os.PathLike[str]) -> P
 
     Parameters
     ----------
-    missions : mapping
-        The content of ``missions.json``.
+    missions : mapping or None
+        The content of ``missions.json``; None for a run of segments only.
     path : path-like
         Where to write; an existing file is replaced.
+    segments : mapping, optional
+        The content of ``segments.json``.
 
     Returns
     -------
@@ -112,7 +120,7 @@ def write_report(missions: Mapping[str, Any], path: str | os.PathLike[str]) -> P
     Examples
     --------
     >>> results = {
-    ...     "schema": "mixtura-missions/1",
+    ...     "schema": "mixtura-missions/2",
     ...     "data": {"n_baskets": 2, "n_customers": 1},
     ...     "categories": ["milk"],
     ...     "category_share": [1.0],
@@ -121,7 +129,7 @@ def write_report(missions: Mapping[str, Any], path: str | os.PathLike[str]) -> P
     >>> write_report(results, "report.html").name
     'report.html'
     """
-    page = build_report(missions)
+    page = build_report(missions, segments)
     target = Path(path)
     temporary: str | None = None
     try:
@@ -172,8 +180,14 @@ def _breakable(text: str) -> Any:
     return markupsafe.escape(text).replace("/", markupsafe.Markup("/<wbr>"))
 
 
-def _asset(name: str) -> str:
-    return resources.files("mixtura.report").joinpath("assets", name).read_text(encoding="utf-8")
+def _assets(kind: str) -> list[str]:
+    """The report's own styles or scripts; the page's first, those of single sections after it."""
+    folder = resources.files("mixtura.report").joinpath("assets")
+    found = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(f".{kind}")),
+        key=lambda file: (not file.name.startswith(("report.", "style.")), file.name),
+    )
+    return [file.read_text(encoding="utf-8") for file in found]
 
 
 def _plotly_script() -> str:

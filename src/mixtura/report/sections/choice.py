@@ -18,7 +18,7 @@ _LINES = (
 )
 
 
-def context(results: Results) -> dict[str, Any]:
+def context(results: Results) -> dict[str, Any] | None:
     """The sweep over the number of missions.
 
     Parameters
@@ -28,16 +28,18 @@ def context(results: Results) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    dict or None
         A sentence, up to two charts, and the table they were drawn from.
     """
-    rows = results.criteria
+    if not results.missions:
+        return None
+    rows = results.mission_level.criteria
     found = [_criteria_chart(results), _held_out_chart(results)] if len(rows) > 1 else []
     return {
         "id": "choice",
         "title": "How many missions",
         "template": "choice.html.j2",
-        "sentence": words.sentence(str(results.choice.get("sentence") or _default(results))),
+        "sentence": words.sentence(str(results.mission_level.choice.get("sentence") or _default(results))),
         "swept": len(rows) > 1,
         "warning": edge_warning(results),
         "charts": [chart for chart in found if chart is not None],
@@ -58,11 +60,11 @@ def context(results: Results) -> dict[str, Any]:
 
 
 def _chosen(results: Results) -> int:
-    return int(results.choice.get("n_components") or results.n_missions)
+    return int(results.mission_level.choice.get("n_components") or results.n_missions)
 
 
 def _default(results: Results) -> str:
-    criterion = str(results.choice.get("criterion") or "given")
+    criterion = str(results.mission_level.choice.get("criterion") or "given")
     if criterion == "given":
         return f"The number of missions was given: {_chosen(results)}"
     return f"{criterion.upper()} is lowest at {words.count(_chosen(results), 'mission')}"
@@ -76,8 +78,8 @@ def _spread(row: Any) -> float | None:
 
 
 def _criteria_chart(results: Results) -> Chart | None:
-    rows, chosen = results.criteria, _chosen(results)
-    main = str(results.choice.get("criterion") or "bic")
+    rows, chosen = results.mission_level.criteria, _chosen(results)
+    main = str(results.mission_level.choice.get("criterion") or "bic")
     traces: list[dict[str, Any]] = []
     marked = None
     for key, name, colour, symbol in _LINES:
@@ -131,7 +133,7 @@ def _held_out_chart(results: Results) -> Chart | None:
     chosen = _chosen(results)
     known = [
         (row["n_components"], row["held_out"])
-        for row in results.criteria
+        for row in results.mission_level.criteria
         if words.is_number(row.get("held_out"))
     ]
     if len(known) < 2:

@@ -40,7 +40,7 @@ _COLOUR_BAR = {
 }
 
 
-def context(results: Results) -> dict[str, Any]:
+def context(results: Results) -> dict[str, Any] | None:
     """The map and its table.
 
     Parameters
@@ -50,9 +50,11 @@ def context(results: Results) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    dict or None
         A chart, and the same lifts as rows of a table.
     """
+    if not results.missions:
+        return None
     columns = map_columns(results)
     return {
         "id": "map",

@@ -104,8 +104,8 @@ def context(results: Results) -> dict[str, Any]:
             if value is not None
         ],
         "notes": results.notes,
-        "version": str(results.raw.get("mixtura_version") or words.UNKNOWN),
-        "created": words.date(results.raw.get("created"), clock=True),
+        "version": str(results.header.get("mixtura_version") or words.UNKNOWN),
+        "created": words.date(results.header.get("created"), clock=True),
     }
 
 

@@ -14,7 +14,7 @@ _COMPACT_ABOVE = 24
 _TYPICAL = 1.2  # a lower lift is hardly more than usual, and not listed as typical
 
 
-def context(results: Results) -> dict[str, Any]:
+def context(results: Results) -> dict[str, Any] | None:
     """One card per mission.
 
     Parameters
@@ -24,9 +24,11 @@ def context(results: Results) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    dict or None
         The cards; with many missions they are ``compact`` and show fewer lines each.
     """
+    if not results.missions:
+        return None
     compact = results.n_missions > _COMPACT_ABOVE
     largest = max((float(mission.get("weight") or 0) for mission in results.missions), default=0.0)
     return {

@@ -14,7 +14,7 @@ __all__ = ["context"]
 _MAX_POINTS = 3000
 
 
-def context(results: Results) -> dict[str, Any]:
+def context(results: Results) -> dict[str, Any] | None:
     """The comparison on later baskets.
 
     Parameters
@@ -24,9 +24,11 @@ def context(results: Results) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    dict or None
         Rows of the comparison, sentences, and the scatter of errors; without later baskets only the reason.
     """
+    if not results.missions:
+        return None
     held_out = results.held_out
     chart, note = _chart(held_out)
     return {

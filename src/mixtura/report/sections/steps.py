@@ -52,8 +52,8 @@ def _group() -> tuple[str, str]:
 
 
 def _count(results: Results) -> tuple[str, str]:
-    criterion = str(results.choice.get("criterion") or "")
-    tried = [int(row["n_components"]) for row in results.criteria]
+    criterion = str(results.mission_level.choice.get("criterion") or "")
+    tried = [int(row["n_components"]) for row in results.mission_level.criteria]
     if criterion == "given" or len(tried) < 2:
         return (
             "The number of missions was given",

@@ -89,10 +89,10 @@ def _customers(results: Results) -> str | None:
 
 def edge_warning(results: Results) -> str | None:
     """The remark that more (or fewer) missions than tried might be better, or None."""
-    tried = [int(row["n_components"]) for row in results.criteria]
-    if not results.choice.get("at_edge") or not tried:
+    tried = [int(row["n_components"]) for row in results.mission_level.criteria]
+    if not results.mission_level.choice.get("at_edge") or not tried:
         return None
-    chosen = int(results.choice.get("n_components") or results.n_missions)
+    chosen = int(results.mission_level.choice.get("n_components") or results.n_missions)
     if chosen >= max(tried):
         where, advice = "the largest", "More missions might describe the baskets still better"
     else:
