@@ -12,7 +12,8 @@ LAYOUTS = {
          "sales_value": "DOUBLE", "week": "INTEGER", "transaction_timestamp": "TIMESTAMP"},
         {"product_id": "VARCHAR", "department": "VARCHAR", "product_category": "VARCHAR"},
         {"customer": "household_id", "basket": "basket_id", "item": "product_id", "quantity": "quantity",
-         "category": "product_category", "time": "transaction_timestamp", "item_key": "product_id"},
+         "category": "product_category", "time": "transaction_timestamp", "amount": "sales_value",
+         "item_key": "product_id"},
     ),
     "complete journey, original": (
         {"household_key": "BIGINT", "BASKET_ID": "BIGINT", "DAY": "BIGINT", "PRODUCT_ID": "BIGINT",
@@ -27,7 +28,7 @@ LAYOUTS = {
          "InvoiceDate": "TIMESTAMP", "UnitPrice": "DOUBLE", "CustomerID": "BIGINT", "Category": "VARCHAR"},
         None,
         {"customer": "CustomerID", "basket": "InvoiceNo", "category": "Category", "time": "InvoiceDate",
-         "quantity": "Quantity"},
+         "quantity": "Quantity", "price": "UnitPrice"},
     ),
     "a time with an unusual name": (
         {"cust_no": "BIGINT", "category_id": "BIGINT", "category_name": "VARCHAR", "sold": "TIMESTAMP"},

@@ -38,12 +38,13 @@ class Baskets:
     Parameters
     ----------
     counts : scipy.sparse.csr_array, shape (n_baskets, n_categories)
-        Lines (or units) of each category in each basket; int64, without stored zeros.
+        Lines, units or lines weighted by money of each category in each basket, without stored zeros; int64 for
+        lines, else float64.
     baskets, customers, times : ndarray, shape (n_baskets,)
         Identifiers, and the time of the basket's first line: ``datetime64[us]``, or float64 where the time
         column holds numbers.
     categories : ndarray of str, shape (n_categories,)
-        Sorted.
+        Level by level, sorted within each, "(other)" last in its level.
     columns : Mapping[str, Column]
         Which column played which part, and whether it was guessed.
     n_lines, n_lines_used : int
@@ -59,7 +60,24 @@ class Baskets:
     where : str or None
         The filter.
     value : str
-        ``"lines"`` or ``"quantity"``.
+        ``"lines"``, ``"quantity"`` or ``"amount"``.
+    amounts : ndarray or None, shape (n_baskets,)
+        Money of each basket, where there is any.
+    amount_column : str or None
+        Where it comes from: a column, or ``"price x quantity"``.
+    levels : tuple of str
+        Names of the category columns.
+    category_levels : ndarray of int, shape (n_categories,)
+        Which of them each category belongs to.
+    folded : bool
+        Whether rare categories were folded into "(other)".
+    n_rare_items : int or None
+        How many categories were folded or left out; None where nobody asked for it.
+    customer_table : dict of str to ndarray, or None
+        Columns of the customer table, each of shape (n_customers,) in the order of
+        ``np.unique(baskets.customers)``; None or NaN where unknown.
+    customers_source : str or None
+        Name of the customer table.
     """
 
     counts: sparse.csr_array
@@ -76,6 +94,14 @@ class Baskets:
     items_source: str | None
     where: str | None
     value: str
+    amounts: np.ndarray | None = None
+    amount_column: str | None = None
+    levels: tuple[str, ...] = ("category",)
+    category_levels: np.ndarray | None = None
+    folded: bool = False
+    n_rare_items: int | None = None
+    customer_table: Mapping[str, np.ndarray] | None = None
+    customers_source: str | None = None
 
     @property
     def n_baskets(self) -> int:
@@ -134,6 +160,22 @@ class Baskets:
             raise InvalidDataError(message)
         return n_train
 
+    def item_levels(self) -> dict[str, Any]:
+        """What a later reading needs to count new lines in the same categories.
+
+        Returns
+        -------
+        dict
+            Plain values for results: ``names`` of the levels, ``of_category`` (the level of each category, None
+            where there is one level), ``folded``. `KnownCategories.of_results` takes it.
+        """
+        several = len(self.levels) > 1 and self.category_levels is not None
+        return {
+            "names": list(self.levels),
+            "of_category": np.asarray(self.category_levels).tolist() if several else None,
+            "folded": self.folded,
+        }
+
     def describe(self) -> list[str]:
         """What was read, which columns, what was dropped: one sentence per entry, for people.
 
@@ -146,7 +188,7 @@ class Baskets:
             f"{role.replace('_', ' ')} = {column.name}{' (guessed)' if column.guessed else ''}"
             for role, column in self.columns.items()
         )
-        unit = "lines" if self.value == "lines" else "units"
+        unit = {"lines": "lines", "quantity": "units", "amount": "lines by amount"}[self.value]
         used = (
             f"{self.n_lines_used:,} of {self.n_lines:,} lines used: {self.n_baskets:,} baskets of "
             f"{self.n_customers:,} customers, {self.n_categories:,} categories, "
@@ -156,6 +198,8 @@ class Baskets:
             f"Columns: {parts}.",
             used,
         ]
+        if self.amounts is not None:
+            sentences.append(f"Amount of all baskets: {self.amounts.sum():,.2f} ({self.amount_column}).")
         sentences += [f"Left out: {dropped.n_lines:,} lines ({dropped.reason})." for dropped in self.dropped]
         return [*sentences, *self.notes]
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean, optional_import
-from mixtura.segments.columns import NUMBERS, Column, Table
-from mixtura.segments.counting import is_calendar, moment, place
+from mixtura.segments.columns import Column, Table, level_columns
 from mixtura.segments.engine import first_line
+from mixtura.segments.lines import is_calendar, moment, place
+from mixtura.segments.vocabulary import NUMBERS
 
 __all__ = [
     "baskets_have_one_customer",
@@ -77,7 +78,9 @@ def join(connection: Any, columns: Mapping[str, Column], items_source: str) -> t
         f"SELECT count(*), count(DISTINCT {place(item)}) FROM transactions ANTI JOIN items ON {sides[0]} = "
         f"{sides[1]}"
     ).fetchone()
-    if not n_lines or columns["category"].table == "items":  # then they are left out, under that reason
+    if not n_lines or all(
+        column.table == "items" for column in level_columns(columns)
+    ):  # then they are left out, under that reason
         return origin, []
     return origin, [
         f"{n_lines:,} lines have an item ({n_items:,} different ones) that is not in the item table."
@@ -158,7 +161,9 @@ def times_are_readable(connection: Any, time: Column) -> None:
         message = (
             f"the time column '{time.name}': {bad:,} values are not times, for example {example!r}. "
             f"Expected texts like "
-            "'2017-12-31' or '2017-12-31 22:11:05'. Convert them, or name another column (time, --time)."
+            "'2017-12-31' or '2017-12-31 22:11:05'. Convert them (in a query in place of the file, "
+            f"\"::SELECT * REPLACE (strptime({time.name}, '%d/%m/%Y %H:%M') AS {time.name}) FROM 'sales.csv'\"), "
+            "or name another column (time, --time)."
         )
         raise InvalidDataError(message)
 
@@ -178,7 +183,7 @@ def quantities_are_counts(
         The quantity column.
     where : str or None
         The filter; other lines may hold anything.
-    value : {"lines", "quantity"}
+    value : {"lines", "quantity", "amount"}
         What is counted.
 
     Raises
@@ -202,7 +207,7 @@ def quantities_are_counts(
             "Convert it, name another column (quantity, --quantity), or count lines (value='lines')."
         )
         raise InvalidDataError(message)
-    if value == "lines":
+    if value != "quantity":
         return
     number = f"CAST({place(quantity)} AS DOUBLE)"
     kept = f"({where}\n)" if where is not None else "true"

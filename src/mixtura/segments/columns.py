@@ -8,69 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mixtura.exceptions import ColumnNotFoundError, did_you_mean
+from mixtura.exceptions import ColumnNotFoundError, InvalidParameterError, did_you_mean
+from mixtura.segments.vocabulary import IDENTIFIERS, LABELS, NUMBERS, STEMS, WORDS
 
-__all__ = ["Column", "Table", "choose_columns", "stem"]
+__all__ = ["Column", "Table", "choose_columns", "key_column", "level_columns", "stem"]
 
-# The stems that stand for each part, the most telling first. `stem` brings names to this form.
-STEMS: Mapping[str, Sequence[str]] = {
-    "customer": (
-        "household", "customer", "client", "shopper", "member", "user", "loyalty", "loyalty_card", "card",
-        "account", "person", "buyer",
-    ),
-    "basket": (
-        "basket", "transaction", "invoice", "order", "receipt", "ticket", "cart", "bill", "visit", "trip",
-        "session",
-    ),
-    "item": (
-        "product", "item", "sku", "stock", "article", "upc", "ean", "gtin", "plu", "barcode",
-    ),
-    "category": (
-        "product_category", "item_category", "category", "commodity", "product_group", "item_group", "aisle",
-        "sub_category", "subcategory", "product_type", "department", "class", "family", "section",
-    ),
-    "time": (
-        "transaction_timestamp", "timestamp", "datetime", "date_time", "transaction_time", "transaction_date",
-        "purchase_time", "purchase_date", "purchased", "invoice_date", "order_date", "basket_date", "time",
-        "date", "day", "week",
-    ),
-    "quantity": ("quantity", "qty", "units", "count", "pieces"),
-}  # fmt: skip
-
-# Abbreviations of words inside a name.
-WORDS = {
-    "cust": "customer",
-    "hh": "household",
-    "hshd": "household",
-    "trans": "transaction",
-    "trx": "transaction",
-    "txn": "transaction",
-    "prod": "product",
-    "cat": "category",
-    "ts": "timestamp",
-    "dt": "date",
-    "desc": "description",
-}
-
-# Words at the end that say what kind of label it is, not what is labelled; for an identifier the first group
-# reads best, for a category the second.
-IDENTIFIERS = ("id", "key", "no", "num", "nr", "number", "code", "uuid")
-LABELS = ("name", "description", "label", "title")
-
+MEASURES = {"quantity", "amount", "price"}
 REQUIRED = ("customer", "category", "time")
-OPTION = {"item_key": "--item-key"}
+OPTION = {"item_key": "--item-key", "customer_key": "--customer-key"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Name and columns of one of the two tables.
+    """Name and columns of one of the tables.
 
     Parameters
     ----------
     name : str
-        ``"transactions"`` or ``"items"``, as used in SQL.
+        ``"transactions"``, ``"items"`` or ``"customers"``, as used in SQL.
     columns : Mapping[str, str]
         Column name to DuckDB type.
     """
@@ -86,12 +43,13 @@ class Column:
     Parameters
     ----------
     role : str
-        ``"customer"``, ``"basket"``, ``"item"``, ``"item_key"``, ``"category"``, ``"time"`` or
-        ``"quantity"``.
+        ``"customer"``, ``"basket"``, ``"item"``, ``"item_key"``, ``"category"`` (of further levels
+        ``"category_2"`` and so on), ``"time"``, ``"quantity"``, ``"amount"``, ``"price"`` or
+        ``"customer_key"``.
     name : str
         Its name as it stands in the table.
     table : str
-        ``"transactions"`` or ``"items"``.
+        ``"transactions"``, ``"items"`` or ``"customers"``.
     type : str
         DuckDB's type of it.
     guessed : bool
@@ -132,7 +90,7 @@ def stem(name: str) -> tuple[str, str]:
 
 
 def choose_columns(
-    transactions: Table, items: Table | None, given: Mapping[str, str | None]
+    transactions: Table, items: Table | None, given: Mapping[str, str | Sequence[str] | None]
 ) -> dict[str, Column]:
     """Find the column of every part: the named ones are checked, the others guessed.
 
@@ -142,20 +100,22 @@ def choose_columns(
         The table of lines.
     items : Table or None
         The item table, if there is one.
-    given : Mapping[str, str or None]
+    given : Mapping[str, str, sequence of str or None]
         Names given by the user, by role; None means to guess. A name may be qualified:
-        ``"items.category"``.
+        ``"items.category"``. Several names of ``"category"`` are levels.
 
     Returns
     -------
     dict[str, Column]
-        By role. Without a recognisable ``"basket"`` or ``"quantity"`` these roles are left out;
-        ``"item"`` and ``"item_key"`` are there only with an item table.
+        By role. Without a recognisable ``"basket"``, ``"quantity"``, ``"amount"`` or ``"price"`` these roles
+        are left out; ``"item"`` and ``"item_key"`` are there only with an item table.
 
     Raises
     ------
     ColumnNotFoundError
         If a named column does not exist, or a needed one is not recognised.
+    InvalidParameterError
+        If a level is named twice.
 
     Examples
     --------
@@ -169,28 +129,65 @@ def choose_columns(
     """
     tables = [transactions] if items is None else [transactions, items]
     chosen: dict[str, Column] = {}
+    names, levels = _one_each(given, tables)
     taken = {
         (column.table, column.name)
-        for role, name in given.items()
+        for role, name in names.items()
         if name is not None and role != "item_key"
         for column in [_named(role, name, tables)]
-    }
+    } | {(column.table, column.name) for column in levels.values()}
     for role in STEMS:
-        name = given.get(role)
+        name = names.get(role)
         if role == "item" and items is None and name is None:
             continue
-        # Categories are a property of items; everything else is a property of the line.
-        places = tables[::-1] if role == "category" else [transactions]
+        # Categories are a property of items, prices may be; everything else is a property of the line.
+        places = {"category": tables[::-1], "price": tables}.get(role, [transactions])
         column = _named(role, name, tables) if name is not None else _guessed(role, places, taken)
         if column is not None:
             chosen[role] = column
             taken.add((column.table, column.name))
+        if role == "category":
+            chosen.update(levels)
     for role in REQUIRED:
         if role not in chosen:
             raise ColumnNotFoundError(_unrecognised(role, tables))
     if items is not None:
-        chosen.update(_key(transactions, items, chosen.get("item"), given.get("item_key")))
+        chosen.update(_key(transactions, items, chosen.get("item"), names.get("item_key")))
     return chosen
+
+
+def level_columns(columns: Mapping[str, Column]) -> list[Column]:
+    """The category columns, one per level.
+
+    Examples
+    --------
+    >>> level_columns({"category": Column("category", "aisle", "items", "VARCHAR", guessed=True)})[0].name
+    'aisle'
+    """
+    return [column for role, column in columns.items() if role.partition("_")[0] == "category"]
+
+
+def _one_each(
+    given: Mapping[str, str | Sequence[str] | None], tables: Sequence[Table]
+) -> tuple[dict[str, str | None], dict[str, Column]]:
+    """One name per role, and the columns of the levels beyond the first."""
+    names = {role: name for role, name in given.items() if name is None or isinstance(name, str)}
+    levels = given.get("category")
+    if levels is None or isinstance(levels, str):
+        return names, {}
+    if not levels:
+        message = "category: found no name. Expected one column or several, or nothing to have it guessed."
+        raise InvalidParameterError(message)
+    found = [_named("category", name, tables) for name in levels]
+    for index, column in enumerate(found):
+        if column in found[:index]:
+            message = f"category: '{column.name}' is there twice. Expected every level once; leave one out."
+            raise InvalidParameterError(message)
+    names["category"] = levels[0]
+    return names, {
+        f"category_{index}": replace(column, role=f"category_{index}")
+        for index, column in enumerate(found[1:], start=2)
+    }
 
 
 def _named(role: str, name: str, tables: Sequence[Table]) -> Column:
@@ -220,7 +217,9 @@ def _guessed(role: str, tables: Sequence[Table], taken: set[tuple[str, str]]) ->
                 continue
             if role == "time" and not _is_time(what, kind_of_value):
                 continue
-            if role == "quantity" and kind:
+            if role in MEASURES and kind:
+                continue
+            if role in {"amount", "price"} and not kind_of_value.startswith(NUMBERS):
                 continue
             readable = 0 if (kind in labels if labels else kind in IDENTIFIERS) else 1 if not kind else 2
             rank = (STEMS[role].index(what), place, readable)
@@ -246,12 +245,6 @@ def _is_time(what: str, kind: str) -> bool:
     return kind.startswith(("TIMESTAMP", "DATE", "VARCHAR"))
 
 
-NUMBERS = (
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
-    "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL",
-)  # fmt: skip
-
-
 def _key(transactions: Table, items: Table, item: Column | None, given: str | None) -> dict[str, Column]:
     """The columns that join the two tables."""
     if item is None:
@@ -265,16 +258,49 @@ def _key(transactions: Table, items: Table, item: Column | None, given: str | No
         raise ColumnNotFoundError(message)
     if given is not None:
         return {"item": item, "item_key": _named("item_key", given, [items])}
-    same = [name for name in items.columns if name.lower() == item.name.lower()]
+    return {"item": item, "item_key": key_column("item", item, items)}
+
+
+def key_column(role: str, column: Column, table: Table, given: str | None = None) -> Column:
+    """The column of a table that the column of the transactions refers to.
+
+    Parameters
+    ----------
+    role : {"item", "customer"}
+        What is referred to.
+    column : Column
+        The column of the transactions.
+    table : Table
+        The other table.
+    given : str, optional
+        Its name, if the user gave it; else the same name is looked for, then one that means the same.
+
+    Returns
+    -------
+    Column
+        Of the role ``"item_key"`` or ``"customer_key"``.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        If there is none.
+
+    Examples
+    --------
+    >>> card = Column("customer", "card", "transactions", "BIGINT", guessed=True)
+    >>> key_column("customer", card, Table("customers", {"age": "BIGINT", "customer_id": "BIGINT"})).name
+    'customer_id'
+    """
+    part = f"{role}_key"
+    if given is not None:
+        return _named(part, given, [table])
+    same = [name for name in table.columns if name.lower() == column.name.lower()]
     if same:
-        return {
-            "item": item,
-            "item_key": Column("item_key", same[0], "items", items.columns[same[0]], guessed=True),
-        }
-    found = _guessed("item", [items], set())
+        return Column(part, same[0], table.name, table.columns[same[0]], guessed=True)
+    found = _guessed(role, [table], set())
     if found is None:
-        raise ColumnNotFoundError(_unrecognised("item_key", [items]))
-    return {"item": item, "item_key": Column("item_key", found.name, "items", found.type, guessed=True)}
+        raise ColumnNotFoundError(_unrecognised(part, [table]))
+    return replace(found, role=part)
 
 
 def _unrecognised(role: str, tables: Sequence[Table]) -> str:
@@ -285,6 +311,6 @@ def _unrecognised(role: str, tables: Sequence[Table]) -> str:
         other = " Or give the item table that holds it (items, --items)."
     return (
         f"no column was recognised as the {role.replace('_', ' ')} among the columns found ({listed}). "
-        f"Expected a name like {', '.join(repr(name) for name in STEMS.get(role, STEMS['item'])[:4])}; "
+        f"Expected a name like {', '.join(repr(name) for name in STEMS[role.removesuffix('_key')][:4])}; "
         f"say which one it is with {role}='...' (on the command line: {option} ...).{other}"
     )

@@ -1,143 +1,18 @@
-"""The SQL of the main job: lines with a reason to leave them out or none, then baskets x categories."""
+"""The counts: from lines with a reason to leave them out, or none, to baskets x categories."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from mixtura.segments.baskets import Dropped
-from mixtura.segments.columns import NUMBERS, Column
-from mixtura.segments.engine import quoted
+from mixtura.segments.levels import Value
+from mixtura.segments.lines import REASONS
 
-__all__ = ["count", "dropped", "is_calendar", "lines", "moment", "place"]
-
-INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-
-# Code in the table of lines -> reason in words, in the order of the tests.
-REASONS = {
-    "unmatched": "the item is not in the item table",
-    "filter": "outside the filter {where}",
-    "customer": "no customer",
-    "time": "no time",
-    "basket": "no basket",
-    "category": "no category",
-    "unknown": "a category that the model does not know",
-    "return": "negative quantity: a return",
-    "no_quantity": "no finite quantity",
-    "zero": "a quantity of 0",
-}
-
-
-def place(column: Column) -> str:
-    """A column as SQL, with its table.
-
-    Examples
-    --------
-    >>> place(Column("item", "product id", "items", "BIGINT", guessed=True))
-    'items."product id"'
-    """
-    return f"{column.table}.{quoted(column.name)}"
-
-
-def is_calendar(column: Column) -> bool:
-    """Whether the time column holds times, or texts of times; otherwise numbers, such as a day count."""
-    return not column.type.startswith(NUMBERS)
-
-
-def moment(column: Column) -> str:
-    """SQL of a line's time: a TIMESTAMP, in UTC where there is a zone, or a finite DOUBLE; else NULL."""
-    what = place(column)
-    if "TIME ZONE" in column.type:
-        return f"make_timestamp(epoch_us({what}))"
-    if not is_calendar(column):
-        number = f"CAST({what} AS DOUBLE)"
-        return f"CASE WHEN isfinite({number}) THEN {number} END"
-    stamp = f"TRY_CAST({what} AS TIMESTAMP)"
-    return f"CASE WHEN isfinite({stamp}) THEN {stamp} END"
-
-
-def identifier(connection: Any, column: Column) -> str:
-    """SQL of an identifier: BIGINT for integers, also those that a missing value made floats; else text."""
-    what = place(column)
-    if column.type in INTEGERS:
-        return f"CAST({what} AS BIGINT)"
-    if column.type in {"FLOAT", "DOUBLE"}:
-        finite = f"CASE WHEN isfinite({what}) THEN {what} END"
-        whole = connection.execute(
-            f"SELECT coalesce(bool_and({finite} = floor({what}) AND abs({finite}) < 9e15), false) FROM "
-            f"{column.table} "
-            f"WHERE isfinite({what})"
-        ).fetchone()[0]
-        return f"CAST({finite} AS BIGINT)" if whole else f"CAST({finite} AS VARCHAR)"
-    return f"nullif(trim(CAST({what} AS VARCHAR)), '')"
-
-
-def lines(
-    connection: Any, origin: str, columns: Mapping[str, Column], *, where: str | None, value: str, known: bool
-) -> str:
-    """SELECT of customer, basket, time, category, amount and the reason to leave the line out, or NULL.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The engine.
-    origin : str
-        FROM clause with the tables joined.
-    columns : Mapping[str, Column]
-        By role.
-    where : str or None
-        The filter; it may speak of all columns of both tables.
-    value : {"lines", "quantity"}
-        What is counted.
-    known : bool
-        Whether the table ``known`` lists the only categories to count.
-
-    Returns
-    -------
-    str
-        The query.
-    """
-    calendar = is_calendar(columns["time"])
-    day = "strftime(time, '%Y-%m-%d')" if calendar else "CAST(CAST(floor(time) AS BIGINT) AS VARCHAR)"
-    tests = []
-    if columns["category"].table == "items":
-        tests.append(("unmatched", "NOT matched"))
-    if where is not None:
-        tests.append(("filter", "NOT kept"))
-    tests += [(role, f"{role} IS NULL") for role in ("customer", "time", "basket", "category")]
-    if known:
-        tests.append(("unknown", "category NOT IN (SELECT category FROM known)"))
-    if "quantity" in columns:
-        tests.append(("return", "quantity < 0"))
-    if value == "quantity":
-        tests += [("no_quantity", "quantity IS NULL OR NOT isfinite(quantity)"), ("zero", "quantity = 0")]
-    reason = " ".join(f"WHEN {test} THEN '{code}'" for code, test in tests)
-    basket = identifier(connection, columns["basket"]) if "basket" in columns else "NULL"
-    quantity = f"CAST({place(columns['quantity'])} AS DOUBLE)" if "quantity" in columns else "NULL"
-    matched = f"{place(columns['item_key'])} IS NOT NULL" if "item_key" in columns else "true"
-    kept = f"coalesce(CAST(({where}\n) AS BOOLEAN), false)" if where is not None else "true"
-    return f"""
-        SELECT customer, basket, time, category,
-               {"quantity" if value == "quantity" else "1"} AS amount, CASE {reason} END AS reason
-        FROM (
-            SELECT * EXCLUDE basket,
-                   {"basket" if "basket" in columns else f"CAST(customer AS VARCHAR) || ' ' || {day}"} AS
-                   basket
-            FROM (
-                SELECT {identifier(connection, columns["customer"])} AS customer,
-                       {basket} AS basket,
-                       {moment(columns["time"])} AS time,
-                       nullif(trim(CAST({place(columns["category"])} AS VARCHAR)), '') AS category,
-                       {quantity} AS quantity,
-                       {matched} AS matched,
-                       {kept} AS kept
-                FROM {origin}
-            )
-        )
-    """
+__all__ = ["count", "dropped", "leave_out_others", "plain_array", "seen_values", "store_columns", "support"]
 
 
 def dropped(connection: Any, where: str | None) -> tuple[Dropped, ...]:
@@ -148,58 +23,163 @@ def dropped(connection: Any, where: str | None) -> tuple[Dropped, ...]:
         ).fetchall()
     )
     return tuple(
-        Dropped(words.format(where=where) if code == "filter" else words, counts[code])
-        for code, words in REASONS.items()
-        if code in counts
+        Dropped(words.format(where=where) if code == "filter" else words, counts[number])
+        for number, (code, words) in enumerate(REASONS.items())
+        if number in counts
+    )
+
+
+def seen_values(connection: Any, n_levels: int) -> dict[Value, int]:
+    """Level and value of the lines that stay, to the number of lines.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        With the table ``lines``.
+    n_levels : int
+        Number of levels.
+
+    Returns
+    -------
+    dict
+        In order of level and value.
+    """
+    rows = connection.execute(
+        " UNION ALL ".join(
+            f"SELECT {number} AS level, level_{number} AS value, count(*) AS n FROM lines "
+            f"WHERE reason IS NULL AND level_{number} IS NOT NULL GROUP BY ALL"
+            for number in range(n_levels)
+        )
+        + " ORDER BY 1, 2"
+    ).fetchall()
+    return {(level, value): n for level, value, n in rows}
+
+
+def support(connection: Any, spelling: Mapping[Value, str], n_levels: int) -> tuple[int, dict[Value, int]]:
+    """Count the baskets, and those that hold a category.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        With the table ``lines``.
+    spelling : Mapping[(int, str), str]
+        Level and value to its spelling.
+    n_levels : int
+        Number of levels.
+
+    Returns
+    -------
+    n_baskets : int
+        All baskets.
+    baskets : dict
+        Level and spelling, to the number of baskets.
+    """
+    names = list(dict.fromkeys((level, text) for (level, _), text in spelling.items()))
+    index = {name: place for place, name in enumerate(names)}
+    store_columns(connection, {value: index[value[0], text] for value, text in spelling.items()})
+    rows = connection.execute(
+        " UNION ALL ".join(
+            f"SELECT col, count(DISTINCT basket) FROM lines JOIN known ON known.level = {number} "
+            f"AND known.value = lines.level_{number} WHERE reason IS NULL GROUP BY col"
+            for number in range(n_levels)
+        )
+    ).fetchall()
+    n_baskets = connection.execute(
+        "SELECT count(DISTINCT basket) FROM lines WHERE reason IS NULL"
+    ).fetchone()[0]
+    return n_baskets, {names[place]: n for place, n in rows}
+
+
+def store_columns(connection: Any, column: Mapping[Value, int]) -> None:
+    """Make the table ``known``: the column of every level and value.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The engine.
+    column : Mapping[(int, str), int]
+        What it holds.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE known AS SELECT unnest($levels::INTEGER[]) AS level, "
+        "unnest($texts::VARCHAR[]) AS value, unnest($cols::INTEGER[]) AS col",
+        {
+            "levels": [level for level, _ in column],
+            "texts": [text for _, text in column],
+            "cols": list(column.values()),
+        },
+    )
+
+
+def leave_out_others(connection: Any, n_levels: int, reason: str) -> None:
+    """Mark the lines whose values have no column in any level.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        With the tables ``lines`` and ``known``.
+    n_levels : int
+        Number of levels.
+    reason : str
+        A key of `REASONS`.
+    """
+    nowhere = " AND ".join(
+        f"(level_{number} IS NULL OR level_{number} NOT IN (SELECT value FROM known WHERE level = {number}))"
+        for number in range(n_levels)
+    )
+    connection.execute(
+        f"UPDATE lines SET reason = {list(REASONS).index(reason)} WHERE reason IS NULL AND {nowhere}"
     )
 
 
 def count(
-    connection: Any, categories: Sequence[str] | None, *, integers: bool
-) -> tuple[sparse.csr_array, dict[str, np.ndarray], np.ndarray]:
+    connection: Any, n_categories: int, n_levels: int, *, value: str, money: bool
+) -> tuple[sparse.csr_array, dict[str, np.ndarray]]:
     """Count the lines that stay.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        With the table ``lines``, and ``known`` if `categories` are given.
-    categories : sequence of str or None
-        The columns of the result; None takes all that occur, sorted.
-    integers : bool
-        Whether amounts are whole, so that counts are int64; float64 otherwise.
+        With the tables ``lines`` and ``known``.
+    n_categories, n_levels : int
+        Number of columns, and of levels.
+    value : {"lines", "quantity", "amount"}
+        What is counted.
+    money : bool
+        Whether lines have money.
 
     Returns
     -------
     counts : scipy.sparse.csr_array, shape (n_baskets, n_categories)
-        Rows in order of time, then of basket; column indices sorted.
+        Rows in order of time, then of basket; column indices sorted; int64 for lines, else float64.
     baskets : dict[str, ndarray]
-        ``"basket"``, ``"customer"``, ``"time"``, each of shape (n_baskets,).
-    names : ndarray of str, shape (n_categories,)
-        The categories.
+        ``"basket"``, ``"customer"``, ``"time"``, and ``"money"`` if there is any, each of shape
+        (n_baskets,).
     """
-    connection.execute("""
+    total = ", CAST(coalesce(sum(money), 0) AS DOUBLE) AS money" if money else ""
+    connection.execute(f"""
         CREATE TEMP TABLE baskets AS
-        SELECT row_number() OVER (ORDER BY time, basket) - 1 AS row, basket, customer, time
+        SELECT CAST(row_number() OVER (ORDER BY time, basket) - 1 AS INTEGER) AS row, *
         FROM (
-            SELECT basket, arg_min(customer, (time, customer)) AS customer, min(time) AS time
+            SELECT basket, arg_min(customer, (time, customer)) AS customer, min(time) AS time,
+                   count(*) AS n_lines{total}
             FROM lines WHERE reason IS NULL GROUP BY basket
         )
     """)
-    if categories is None:
-        connection.execute("""
-            CREATE TEMP TABLE known AS
-            SELECT category, row_number() OVER (ORDER BY category) - 1 AS col
-            FROM (SELECT DISTINCT category FROM lines WHERE reason IS NULL)
-        """)
-    names = connection.execute("SELECT category FROM known ORDER BY col").fetchnumpy()["category"]
-    baskets = connection.execute("SELECT basket, customer, time FROM baskets ORDER BY row").fetchnumpy()
-    triplets = connection.execute(
-        """
-        SELECT row, col, sum(amount) AS amount
-        FROM lines JOIN baskets USING (basket) JOIN known USING (category)
-        WHERE reason IS NULL GROUP BY row, col ORDER BY row, col
-    """.replace("sum(amount)", "CAST(sum(amount) AS BIGINT)" if integers else "sum(amount)")
-    ).fetchnumpy()
+    baskets = connection.execute("SELECT * EXCLUDE row FROM baskets ORDER BY row").fetchnumpy()
+    measure = {
+        "lines": "count(*)",
+        "quantity": "sum(quantity)",
+        # A basket keeps its number of lines as its total: they are shared out by money.
+        "amount": "CAST(sum(lines.money) AS DOUBLE) * any_value(n_lines) / any_value(baskets.money)",
+    }[value]
+    query = " UNION ALL ".join(
+        f"SELECT row, col, {measure} AS amount FROM lines JOIN baskets USING (basket) "
+        f"JOIN known ON known.level = {number} AND known.value = lines.level_{number} "
+        "WHERE reason IS NULL GROUP BY row, col"
+        for number in range(n_levels)
+    )
+    triplets = connection.execute(f"{query} ORDER BY row, col").fetchnumpy()
     n_baskets = len(baskets["basket"])
     starts = np.zeros(n_baskets + 1, dtype=np.int64)
     np.cumsum(np.bincount(triplets["row"], minlength=n_baskets), out=starts[1:])
@@ -207,12 +187,18 @@ def count(
     index = np.int32 if starts[-1] <= np.iinfo(np.int32).max else np.int64
     counts = sparse.csr_array(
         (np.ascontiguousarray(triplets["amount"]), triplets["col"].astype(index), starts.astype(index)),
-        shape=(n_baskets, len(names)),
+        shape=(n_baskets, n_categories),
     )
-    return counts, {name: _plain(values) for name, values in baskets.items()}, _plain(names)
+    return counts, {name: plain_array(values) for name, values in baskets.items() if name != "n_lines"}
 
 
-def _plain(values: Any) -> np.ndarray:
-    """No masks (nothing is missing here), and texts as NumPy texts."""
+def plain_array(values: Any) -> np.ndarray:
+    """No masks (nothing is missing here), and texts as NumPy texts.
+
+    Examples
+    --------
+    >>> plain_array(np.array(["a", "b"], dtype=object)).dtype
+    dtype('<U1')
+    """
     array = np.asarray(values)
     return array.astype(str) if array.dtype == object else array

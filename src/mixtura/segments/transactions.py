@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean, optional_import
-from mixtura.segments import checks, counting
+from mixtura.segments import checks
 from mixtura.segments.baskets import Baskets
-from mixtura.segments.columns import Column, Table, choose_columns
-from mixtura.segments.engine import connect, explain, first_line, open_table, source_name
+from mixtura.segments.columns import Column, Table, choose_columns, key_column
+from mixtura.segments.engine import connect, explain, first_line, source_name
+from mixtura.segments.levels import KnownCategories
+from mixtura.segments.money import choose_money
+from mixtura.segments.reading import Sources, read
+from mixtura.segments.rules import Rules
+from mixtura.segments.sources import open_table
 
 __all__ = ["read_baskets"]
 
-VALUES = ("lines", "quantity")
+VALUES = ("lines", "quantity", "amount")
 SHARED = ("error", "first")
 
 
@@ -25,14 +30,21 @@ def read_baskets(
     customer: str | None = None,
     basket: str | None = None,
     item: str | None = None,
-    category: str | None = None,
+    category: str | Sequence[str] | None = None,
     time: str | None = None,
     quantity: str | None = None,
+    amount: str | None = None,
+    price: str | None = None,
     item_key: str | None = None,
+    customers: Any = None,
+    customer_key: str | None = None,
     where: str | None = None,
     value: str = "lines",
     shared_baskets: str = "error",
-    categories: Sequence[str] | None = None,
+    min_support: float | None = None,
+    rare: str = "other",
+    top_items: int | None = None,
+    categories: Sequence[str] | KnownCategories | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,
 ) -> Baskets:
@@ -44,21 +56,46 @@ def read_baskets(
     Parameters
     ----------
     transactions : str, path or data frame
-        One row per line of a receipt: CSV, Parquet (also a pattern with ``*``), pandas, polars or Arrow.
+        One row per line of a receipt: a CSV or Parquet file, several by a pattern with ``*`` or by their
+        folder; a table or a query of a DuckDB file (``"shop.duckdb::sales"``,
+        ``"shop.duckdb::SELECT * FROM sales"``), which is opened for reading only; a pandas, polars or Arrow
+        table, a relation of DuckDB, or any Arrow stream.
     items : str, path or data frame, optional
         One row per item, joined to the lines by `item` = `item_key`.
-    customer, basket, item, category, time, quantity, item_key : str, optional
+    customer, basket, item, time, quantity, item_key : str, optional
         Column names; what is not given is guessed from names, and the guesses are in ``Baskets.columns``.
         Without a basket column, the lines of one customer on one day make a basket.
+    category : str or sequence of str, optional
+        Column of the category, which may be a free text such as a description; or several columns, the levels
+        (department, category, product). The categories are then those of all levels together, and a line
+        counts once in each level that it has.
+    amount, price : str, optional
+        Column of a line's money, or of the price of one unit, which is multiplied by the quantity.
+    customers : str, path or data frame, optional
+        One row per customer, joined by `customer` = `customer_key`.
+    customer_key : str, optional
+        Column of the customer in `customers`.
     where : str, optional
-        A condition in SQL over the columns of both tables, such as ``"department = 'GROCERY'"``.
-    value : {"lines", "quantity"}
-        What is counted: lines, or units of the quantity column.
+        A condition in SQL over the columns of transactions and items, such as
+        ``"department = 'GROCERY'"``.
+    value : {"lines", "quantity", "amount"}
+        What is counted: lines, units of the quantity column, or lines weighted by their money: category j of
+        basket b counts (lines of b) times (money of j in b) / (money of b), so that a basket keeps its number
+        of lines as its total. These counts are fractions.
     shared_baskets : {"error", "first"}
         What to do with a basket that has lines of several customers: refuse, or give it to the customer of
         the earliest line (the smallest identifier among equals).
-    categories : sequence of str, optional
-        Count exactly these, in this order, and leave out lines of any other; by default all categories found.
+    min_support : int or float, optional
+        Baskets that a category must occur in: a number, or below 1 a share of all baskets. By default 1.
+    rare : {"other", "drop"}
+        What becomes of categories below `min_support` or beyond `top_items`: counted together as "(other)",
+        one per level, or left out.
+    top_items : int, optional
+        How many categories to keep of each level, those in most baskets.
+    categories : sequence of str or KnownCategories, optional
+        Count exactly these, in this order; by default all categories found. Lines of any other are left out, or
+        counted in "(other)" if that is one of them and `rare` is ``"other"``; `min_support` and `top_items`
+        then have no effect.
     memory_limit : str, optional
         Memory that DuckDB may take, such as ``"2GB"``; beyond it, it works on disk.
     threads : int, optional
@@ -72,8 +109,8 @@ def read_baskets(
     Raises
     ------
     InvalidDataError
-        If a table cannot be read, is empty, has duplicate item keys, or a column has the wrong type; if
-        nothing is left to count.
+        If a table cannot be read, is empty, has duplicate item or customer keys, or a column has the wrong
+        type; if nothing is left to count.
     ColumnNotFoundError
         If a column is not there.
     InvalidParameterError
@@ -84,9 +121,17 @@ def read_baskets(
     Notes
     -----
     A line without a customer, basket, time or category is left out and counted, each line under the first
-    reason that holds. Lines of negative quantity are returns, not purchases, and are left out whenever there
-    is a quantity column; when quantities are counted, so are lines without a quantity or with 0 units. A
-    basket whose lines have several times has that of its first line.
+    reason that holds. Lines of negative quantity or negative money are returns, not purchases, and are left out
+    whenever there is such a column; when quantities or amounts are counted, so are lines without one or with 0.
+    A basket whose lines have several times has that of its first line.
+
+    Categories are the same if they differ only in case or in spaces; the most frequent spelling is shown. With
+    several levels, a name that occurs in two of them is "level: name", and the model sees each line once per
+    level, so that criteria count it as that many observations.
+
+    Money is added exactly, in ten-thousandths of its unit, and a line without any counts as 0 of it. Columns of
+    the customer table with few values are kept, numbers with many are put into five classes of equal size, and
+    others are left out with a note.
 
     Examples
     --------
@@ -105,32 +150,39 @@ def read_baskets(
     """
     _check_choice("value", value, VALUES)
     _check_choice("shared_baskets", shared_baskets, SHARED)
-    named = {
+    rules = Rules(min_support, rare, top_items)
+    named: dict[str, Any] = {
         "customer": customer,
         "basket": basket,
         "item": item,
         "category": category,
         "time": time,
         "quantity": quantity,
+        "amount": amount,
+        "price": price,
         "item_key": item_key,
+        "customer_key": customer_key,
     }
+    sources = Sources(
+        transactions,
+        None if items is None else source_name(items),
+        None if customers is None else source_name(customers),
+    )
     with connect(memory_limit, threads) as connection, _failures_explained(transactions, memory_limit):
-        tables = [open_table(connection, "transactions", transactions)]
-        if items is not None:
-            tables.append(open_table(connection, "items", items))
-        columns = choose_columns(tables[0], tables[1] if items is not None else None, named)
-        if value == "lines" and quantity is None and not checks.is_number(columns.get("quantity")):
+        tables, customer_table, columns = _open(connection, transactions, items, customers, named)
+        if value != "quantity" and quantity is None and not checks.is_number(columns.get("quantity")):
             columns.pop("quantity", None)  # a guess, and not needed
-        return _read(
+        return read(
             connection,
             tables,
-            columns,
+            customer_table,
+            choose_money(columns, value),
             where=where,
             value=value,
             shared_baskets=shared_baskets,
             categories=categories,
-            source=source_name(transactions),
-            items_source=None if items is None else source_name(items),
+            rules=rules,
+            sources=sources,
         )
 
 
@@ -161,76 +213,22 @@ def _check_choice(name: str, found: str, allowed: Sequence[str]) -> None:
         raise InvalidParameterError(f"{name}={found!r} is not known. {did_you_mean(str(found), allowed)}")
 
 
-def _read(
-    connection: Any,
-    tables: Sequence[Table],
-    columns: dict[str, Column],
-    *,
-    where: str | None,
-    value: str,
-    shared_baskets: str,
-    categories: Sequence[str] | None,
-    source: str,
-    items_source: str | None,
-) -> Baskets:
-    """The work of `read_baskets` once the tables are open and the columns known."""
-    n_lines = connection.execute("SELECT count(*) FROM transactions").fetchone()[0]
-    if n_lines == 0:
-        message = (
-            f"the transactions ({source}) have no rows. Expected one row per line of a receipt; "
-            "check the export."
-        )
-        raise InvalidDataError(message)
-    notes: list[str] = []
-    origin = "transactions"
-    if items_source is not None:
-        origin, note = checks.join(connection, columns, items_source)
-        notes += note
-    checks.filter_is_valid(connection, origin, where, tables)
-    checks.times_are_readable(connection, columns["time"])
-    checks.quantities_are_counts(connection, origin, columns.get("quantity"), where, value)
-    if categories is not None:
-        connection.execute(
-            "CREATE TEMP TABLE known AS SELECT unnest(?::VARCHAR[]) AS category, unnest(range(?)) AS col",
-            [list(categories), len(categories)],
-        )
-    query = counting.lines(
-        connection, origin, columns, where=where, value=value, known=categories is not None
-    )
-    connection.execute(f"CREATE TEMP TABLE lines AS {query}")
-    if "basket" not in columns:
-        notes.append("No basket column: the lines of one customer on one day make a basket.")
-    dropped = counting.dropped(connection, where)
-    n_used = n_lines - sum(entry.n_lines for entry in dropped)
-    if n_used == 0:
-        reasons = "; ".join(f"{entry.n_lines:,} lines: {entry.reason}" for entry in dropped)
-        message = (
-            f"no line of {n_lines:,} in the transactions ({source}) is left to count ({reasons}). "
-            "Check the filter and the columns."
-        )
-        raise InvalidDataError(message)
-    notes += checks.baskets_have_one_customer(connection, shared_baskets)
-    counts, baskets, found = counting.count(connection, categories, integers=value == "lines")
-    if len(found) == 1:
-        message = (
-            f"all {n_used:,} lines have one category, '{found[0]}'. Expected at least two, since missions "
-            f"differ by their "
-            "categories. Check the category column and the filter."
-        )
-        raise InvalidDataError(message)
-    return Baskets(
-        counts=counts,
-        baskets=baskets["basket"],
-        customers=baskets["customer"],
-        times=baskets["time"],
-        categories=found,
-        columns=columns,
-        n_lines=n_lines,
-        n_lines_used=n_used,
-        dropped=dropped,
-        notes=tuple(notes),
-        source=source,
-        items_source=items_source,
-        where=where,
-        value=value,
-    )
+def _open(
+    connection: Any, transactions: Any, items: Any, customers: Any, named: Mapping[str, Any]
+) -> tuple[list[Table], Table | None, dict[str, Column]]:
+    """The tables of lines and items, that of customers, and all columns."""
+    tables = [open_table(connection, "transactions", transactions)]
+    if items is not None:
+        tables.append(open_table(connection, "items", items))
+    columns = choose_columns(tables[0], tables[1] if items is not None else None, named)
+    if customers is None:
+        if named["customer_key"] is not None:
+            message = (
+                f"customer_key={named['customer_key']!r} names a column of the customer table, and there is none. "
+                "Expected both or neither; give the table (customers, --customers)."
+            )
+            raise InvalidParameterError(message)
+        return tables, None, columns
+    table = open_table(connection, "customers", customers)
+    columns["customer_key"] = key_column("customer", columns["customer"], table, named["customer_key"])
+    return tables, table, columns
