@@ -81,7 +81,18 @@ def _simulate(missions: dict[str, Any], n_segments: int, rng: np.random.Generato
     visits = rng.poisson(8 + 30 * rng.gamma(1.0, 1.0, size=N_CUSTOMERS)) + 2
     customer = np.repeat(np.arange(N_CUSTOMERS), visits)
     mission = np.concatenate([rng.choice(len(weights), n, p=own[c]) for c, n in enumerate(visits)])
+    order = np.argsort(-np.bincount(mission, minlength=len(weights)), kind="stable")
+    missions["missions"] = [
+        {**missions["missions"][k], "number": number} for number, k in enumerate(order, start=1)
+    ]
+    mission, alpha = np.argsort(order, kind="stable")[mission], alpha[:, order]
+    # The first missions are seasonal: more of their visits fall into summer, or into the last months.
     day = rng.integers(0, 365, size=len(customer))
+    summer, late = (
+        (mission == 0) & (rng.random(len(day)) < 0.3),
+        (mission == 2) & (rng.random(len(day)) < 0.4),
+    )
+    day[summer], day[late] = rng.integers(150, 245, summer.sum()), rng.integers(240, 365, late.sum())
     return {
         "segment": segment,
         "alpha": alpha,

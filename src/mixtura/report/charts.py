@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixtura.report.words import is_number
 
-__all__ = ["ACCENT", "INK", "MUTED", "SECOND", "THIRD", "Chart", "embed", "plain", "rounded", "shorten"]
+__all__ = [
+    "ACCENT",
+    "INK",
+    "MUTED",
+    "PALETTE",
+    "SECOND",
+    "THIRD",
+    "Chart",
+    "axis",
+    "embed",
+    "interval",
+    "plain",
+    "rounded",
+    "shorten",
+]
 
 INK = "#1d2733"
 MUTED = "#566273"
@@ -18,6 +33,21 @@ GRID = "#e3e7ec"
 ACCENT = "#1b5e9e"
 SECOND = "#b4510b"
 THIRD = "#5b7f3a"
+# Colours of groups. White text on each has a contrast of at least 4.5 to 1; neighbours differ in lightness too.
+PALETTE = (
+    "#1b5e9e",
+    "#b4510b",
+    "#3f7a2f",
+    "#8b3a8f",
+    "#0f7c86",
+    "#a32a3b",
+    "#5a4fb0",
+    "#7d6608",
+    "#c2356f",
+    "#2f4858",
+    "#7a4a2b",
+    "#5c6b73",
+)
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 
@@ -36,7 +66,8 @@ class Chart:
     layout : dict
         What differs from the report's common layout.
     narrow : dict
-        Changes of the layout for a phone, by dotted path (``{"yaxis.showticklabels": False}``).
+        Changes of the layout for a phone, by dotted path (``{"yaxis.showticklabels": False}``); a path that
+        starts with ``data.`` changes a trace (``{"data.0.marker.size": 6}``).
     height : int
         Height in pixels.
     min_width : int
@@ -86,6 +117,27 @@ def axis(title: str, **extra: Any) -> dict[str, Any]:
         "tickcolor": GRID,
         "automargin": True,
     } | extra
+
+
+def interval(low: Any, value: Any, high: Any, ends: tuple[float, float]) -> dict[str, float] | None:
+    """Where the range of a lift and its middle stand on a line from ``ends[0]`` to ``ends[1]``, in percent.
+
+    The line has equal steps for equal factors. None if there is no range.
+
+    Examples
+    --------
+    >>> interval(2.0, 4.0, 8.0, (1.0, 16.0))
+    {'left': 25.0, 'width': 50.0, 'dot': 50.0}
+    >>> interval(None, 4.0, 8.0, (1.0, 16.0)) is None
+    True
+    """
+    if not (is_number(low) and is_number(value) and is_number(high)):
+        return None
+    left, dot, right = (
+        100 * math.log(min(max(number, ends[0]), ends[1]) / ends[0]) / math.log(ends[1] / ends[0])
+        for number in (low, value, high)
+    )
+    return {"left": round(left, 1), "width": round(max(right - left, 0.0), 1), "dot": round(dot, 1)}
 
 
 def plain(text: str) -> str:

@@ -15,11 +15,30 @@ from typing import Any
 from mixtura.exceptions import OutputError, optional_import
 from mixtura.report import charts, words
 from mixtura.report.results import Results
-from mixtura.report.sections import choice, data, heatmap, method, missions, prediction, steps, summary
+from mixtura.report.sections import (
+    associations,
+    certainty,
+    choice,
+    data,
+    heatmap,
+    method,
+    mission_map,
+    missions,
+    prediction,
+    steps,
+    summary,
+    timeline,
+    trust,
+)
 
 __all__ = ["build_report", "write_report"]
 
-_SECTIONS = (summary, steps, data, choice, missions, heatmap, prediction, method)
+_SECTIONS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    ("Overview", (summary, steps, data)),
+    ("Missions", (missions, heatmap, mission_map, timeline, associations, choice)),
+    ("Trust", (prediction, trust, certainty)),
+    ("Method", (method,)),
+)
 
 
 def build_report(missions: Mapping[str, Any] | None, segments: Mapping[str, Any] | None = None) -> str:
@@ -68,14 +87,20 @@ def build_report(missions: Mapping[str, Any] | None, segments: Mapping[str, Any]
     """
     results = Results(missions, segments)
     scripts = [_plotly_script(), *_assets("js")]
-    parts = [section.context(results) for section in _SECTIONS]
+    chapters = [
+        (title, [part for part in (section.context(results) for section in sections) if part is not None])
+        for title, sections in _SECTIONS
+    ]
     page = (
         _environment()
         .get_template("page.html.j2")
         .render(
             results=results,
+            headline=words.listing(
+                [words.count(len(level.items), level.noun) for level in results.levels if level.items]
+            ),
             period=words.period(results.data.get("first_time"), results.data.get("last_time")),
-            parts=[part for part in parts if part is not None],
+            chapters=[(title, parts) for title, parts in chapters if parts],
             style="\n".join(_assets("css")),
             scripts=scripts,
             policy=_content_security_policy(*scripts),
@@ -166,6 +191,7 @@ def _environment() -> Any:
         percent=words.percent,
         share=words.share_of_all,
         lift=words.lift,
+        money=words.money,
         embed=charts.embed,
         breakable=_breakable,
     )

@@ -9,13 +9,17 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 __all__ = [
+    "NBSP",
     "UNKNOWN",
     "count",
     "date",
     "how_much_more_probable",
     "is_number",
     "lift",
+    "lift_range",
     "listing",
+    "money",
+    "month",
     "number",
     "percent",
     "period",
@@ -27,7 +31,7 @@ __all__ = [
 
 UNKNOWN = "–"
 _KEPT = frozenset({"BBQ", "CD", "DVD", "PC", "TV", "UHT", "UK", "USA", "XL"})
-_NBSP = "\N{NO-BREAK SPACE}"
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -69,8 +73,8 @@ def percent(value: Any, digits: int = 1) -> str:
         return UNKNOWN
     smallest = 10.0**-digits
     if 0 < 100 * value < smallest / 2:
-        return f"under {smallest:g}{_NBSP}%"
-    return f"{number(100 * value, digits)}{_NBSP}%"
+        return f"under {smallest:g}{NBSP}%"
+    return f"{number(100 * value, digits)}{NBSP}%"
 
 
 def share_of_all(value: Any) -> str:
@@ -89,12 +93,39 @@ def lift(value: Any) -> str:
 
     Examples
     --------
-    >>> lift(4.239), lift(25.31), lift(None)
-    ('4.2×', '25×', '–')
+    >>> lift(4.239), lift(25.31), lift(0.02), lift(None)
+    ('4.2×', '25×', '<0.1×', '–')
     """
     if not is_number(value):
         return UNKNOWN
+    if value < 0.05:  # would be written 0.0
+        return "<0.1×"
     return f"{number(value, 1 if value < 9.95 else 0)}×"
+
+
+def lift_range(low: Any, high: Any) -> str | None:
+    """The range in which a lift lies, or None if it is unknown.
+
+    Examples
+    --------
+    >>> lift_range(3.871, 4.62), lift_range(0.08, 0.21), lift_range(None, 2.0)
+    ('3.9–4.6', '0.1–0.2', None)
+    """
+    if not (is_number(low) and is_number(high)):
+        return None
+    digits = 1 if high < 9.95 else 0
+    return f"{number(low, digits)}–{number(high, digits)}"
+
+
+def money(value: Any) -> str:
+    """An amount in the currency of the data, which the data do not name.
+
+    Examples
+    --------
+    >>> money(1234567.8), money(15.349), money(None)
+    ('1,234,568', '15.35', '–')
+    """
+    return number(value, 2 if is_number(value) and abs(value) < 100 else 0)
 
 
 def count(value: Any, singular: str, plural: str | None = None) -> str:
@@ -124,6 +155,20 @@ def date(value: Any, *, clock: bool = False) -> str:
     except ValueError:
         return str(value)
     return f"{moment.day} {moment:%B %Y}" + (f", {moment:%H:%M}" if clock else "")
+
+
+def month(value: Any) -> str:
+    """A month in words from ``2017-01``; other periods are returned as they are.
+
+    Examples
+    --------
+    >>> month("2017-03"), month("2017-W12")
+    ('Mar 2017', '2017-W12')
+    """
+    try:
+        return f"{datetime.fromisoformat(f'{value}-01'):%b %Y}"
+    except ValueError:
+        return str(value)
 
 
 def period(first: Any, last: Any) -> str | None:
@@ -190,7 +235,7 @@ def how_much_more_probable(nats: float, standard_error: Any = None) -> str:
         digits = 0 if abs(changes[0]) >= 0.05 else 1
         main = f"{percent(changes[0], digits)} {'more' if sign > 0 else 'less'} probable"
         low, high = (percent(value, digits) for value in sorted(changes[1:]))
-    return f"{main} (95{_NBSP}% range: {low} to {high})" if with_range else main
+    return f"{main} (95{NBSP}% range: {low} to {high})" if with_range else main
 
 
 def _factor(nats: float) -> str:

@@ -6,10 +6,9 @@ from typing import Any
 
 from mixtura.report import charts, words
 from mixtura.report.charts import Chart
-from mixtura.report.results import Results
-from mixtura.report.sections.summary import edge_warning
+from mixtura.report.results import Level, Results
 
-__all__ = ["context"]
+__all__ = ["context", "criteria", "edge_warning"]
 
 _LINES = (
     ("bic", "BIC", charts.ACCENT, "circle"),
@@ -33,23 +32,48 @@ def context(results: Results) -> dict[str, Any] | None:
     """
     if not results.missions:
         return None
-    rows = results.mission_level.criteria
-    found = [_criteria_chart(results), _held_out_chart(results)] if len(rows) > 1 else []
     return {
         "id": "choice",
         "title": "How many missions",
         "template": "choice.html.j2",
-        "sentence": words.sentence(str(results.mission_level.choice.get("sentence") or _default(results))),
+        "criteria": criteria(results.mission_level),
+    }
+
+
+def criteria(level: Level) -> dict[str, Any]:
+    """The sweep over the number of missions or segments, for the template ``criteria.html.j2``.
+
+    Parameters
+    ----------
+    level : Level
+        Missions or segments.
+
+    Returns
+    -------
+    dict
+        A sentence, up to two charts, and the table they were drawn from.
+    """
+    rows = level.criteria
+    later = f"How well later {level.unit}s are foreseen by one mix for everybody, higher is better"
+    found = [
+        (_criteria_chart(level), "The balance of fit and size, lower is better"),
+        (_held_out_chart(level), later),
+    ]
+    return {
+        "noun": level.noun,
+        "unit": level.unit,
+        "key": level.key,
+        "sentence": words.sentence(str(level.choice.get("sentence") or _default(level))),
         "swept": len(rows) > 1,
-        "warning": edge_warning(results),
-        "charts": [chart for chart in found if chart is not None],
+        "warning": edge_warning(level),
+        "charts": [pair for pair in found if pair[0] is not None] if len(rows) > 1 else [],
         "shown": [
             (key, name) for key, name, _, _ in _LINES if any(words.is_number(row.get(key)) for row in rows)
         ],
         "rows": [dict(row, spread=_spread(row), n_starts=len(row.get("starts") or [])) for row in rows],
         "has_held_out": any(words.is_number(row.get("held_out")) for row in rows),
         "has_spread": any(_spread(row) is not None for row in rows),
-        "chosen": _chosen(results),
+        "chosen": level.chosen,
         "reasons": {
             "converged": "finished",
             "max_iter": "step limit",
@@ -59,15 +83,29 @@ def context(results: Results) -> dict[str, Any] | None:
     }
 
 
-def _chosen(results: Results) -> int:
-    return int(results.mission_level.choice.get("n_components") or results.n_missions)
+def edge_warning(level: Level) -> str | None:
+    """The remark that more (or fewer) missions or segments than tried might be better, or None."""
+    tried = [int(row["n_components"]) for row in level.criteria]
+    if not level.choice.get("at_edge") or not tried:
+        return None
+    if level.chosen >= max(tried):
+        where, advice = (
+            "the largest",
+            f"More {level.key} might describe the {level.unit}s still better",
+        )
+    else:
+        where, advice = "the smallest", f"Fewer {level.key} might do as well"
+    return (
+        f"The choice lies at the edge of what was tried: {level.chosen} is {where} number of {level.key} "
+        f"compared. {advice}; repeat the run with a wider range before relying on the number."
+    )
 
 
-def _default(results: Results) -> str:
-    criterion = str(results.mission_level.choice.get("criterion") or "given")
+def _default(level: Level) -> str:
+    criterion = str(level.choice.get("criterion") or "given")
     if criterion == "given":
-        return f"The number of missions was given: {_chosen(results)}"
-    return f"{criterion.upper()} is lowest at {words.count(_chosen(results), 'mission')}"
+        return f"The number of {level.key} was given: {level.chosen}"
+    return f"{criterion.upper()} is lowest at {words.count(level.chosen, level.noun)}"
 
 
 def _spread(row: Any) -> float | None:
@@ -77,9 +115,9 @@ def _spread(row: Any) -> float | None:
     return max(values) - min(values) if len(values) > 1 else None
 
 
-def _criteria_chart(results: Results) -> Chart | None:
-    rows, chosen = results.mission_level.criteria, _chosen(results)
-    main = str(results.mission_level.choice.get("criterion") or "bic")
+def _criteria_chart(level: Level) -> Chart | None:
+    rows, chosen = level.criteria, level.chosen
+    main = str(level.choice.get("criterion") or "bic")
     traces: list[dict[str, Any]] = []
     marked = None
     for key, name, colour, symbol in _LINES:
@@ -102,7 +140,7 @@ def _criteria_chart(results: Results) -> Chart | None:
                     "dash": "solid" if deciding else "dot",
                 },
                 "marker": {"size": 8 if deciding else 6, "symbol": symbol},
-                "hovertemplate": f"%{{x}} missions<br>{name}: %{{y:,.0f}} above its lowest<extra></extra>",
+                "hovertemplate": f"%{{x}} {level.key}<br>{name}: %{{y:,.0f}} above its lowest<extra></extra>",
             }
         )
         if deciding:
@@ -114,11 +152,11 @@ def _criteria_chart(results: Results) -> Chart | None:
     if marked is not None:
         traces.append(_mark(chosen, marked))
     return Chart(
-        name="criteria",
-        description=f"Criteria against the number of missions; {chosen} is chosen.",
+        name=_name(level, "criteria"),
+        description=f"Criteria against the number of {level.key}; {chosen} is chosen.",
         data=traces,
         layout={
-            "xaxis": charts.axis("Number of missions"),
+            "xaxis": charts.axis(f"Number of {level.key}"),
             "yaxis": charts.axis("Above the lowest value", rangemode="tozero", tickformat="~s"),
             "legend": {"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom"},
             "margin": {"l": 70, "r": 20, "t": 62, "b": 55},
@@ -129,11 +167,11 @@ def _criteria_chart(results: Results) -> Chart | None:
     )
 
 
-def _held_out_chart(results: Results) -> Chart | None:
-    chosen = _chosen(results)
+def _held_out_chart(level: Level) -> Chart | None:
+    chosen = level.chosen
     known = [
         (row["n_components"], row["held_out"])
-        for row in results.mission_level.criteria
+        for row in level.criteria
         if words.is_number(row.get("held_out"))
     ]
     if len(known) < 2:
@@ -146,24 +184,28 @@ def _held_out_chart(results: Results) -> Chart | None:
             "y": charts.rounded([value for _, value in known]),
             "line": {"color": charts.ACCENT, "width": 2.5},
             "marker": {"size": 7},
-            "hovertemplate": "%{x} missions<br>%{y:.3f} nats per later basket<extra></extra>",
+            "hovertemplate": f"%{{x}} {level.key}<br>%{{y:.3f}} nats per later {level.unit}<extra></extra>",
         }
     ]
     if chosen in dict(known):
         traces.append(_mark(chosen, dict(known)[chosen]))
     return Chart(
-        name="held-out",
-        description="Log-likelihood per later basket against the number of missions; higher is better.",
+        name=_name(level, "held-out"),
+        description=f"Log-likelihood per later {level.unit} against the number of {level.key}; higher is better.",
         data=traces,
         layout={
-            "xaxis": charts.axis("Number of missions"),
-            "yaxis": charts.axis("Log-likelihood per later basket", tickformat="~r"),
+            "xaxis": charts.axis(f"Number of {level.key}"),
+            "yaxis": charts.axis(f"Log-likelihood per later {level.unit}", tickformat="~r"),
             "showlegend": False,
             "shapes": [_rule(chosen)],
             "annotations": [_flag(chosen)],
         },
         narrow={"margin.l": 50, "margin.r": 8, "font.size": 12},
     )
+
+
+def _name(level: Level, chart: str) -> str:
+    return chart if level.key == "missions" else f"{level.noun}-{chart}"
 
 
 def _mark(chosen: int, height: float) -> dict[str, Any]:

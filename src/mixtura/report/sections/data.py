@@ -17,6 +17,12 @@ _PARTS = {
     "time": "Time",
     "item_key": "Key of the item table",
     "quantity": "Quantity",
+    "amount": "Money",
+}
+_COUNTED = {
+    "lines": "receipt lines: each counts once, whatever its quantity",
+    "quantity": "items: a line counts as often as its quantity says",
+    "amount": "money: a line counts by what was paid for it",
 }
 
 
@@ -40,6 +46,7 @@ def context(results: Results) -> dict[str, Any]:
         "template": "data.html.j2",
         "facts": _facts(results),
         "newcomers": _newcomers(results),
+        "rare": _rare(results),
         "dropped": _dropped(results),
         "n_lines": data.get("n_lines"),
         "n_used": data.get("n_lines_used"),
@@ -67,6 +74,10 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("Baskets", _some(data.get("n_baskets"))),
         ("Customers", _some(data.get("n_customers"))),
         ("Categories", _some(data.get("n_categories", len(results.categories)))),
+        ("What is counted", _COUNTED.get(str(data.get("value")))),
+        ("Level of items", data.get("item_level")),
+        ("Total spend", words.money(data["total_amount"]) if data.get("total_amount") else None),
+        ("Money column", data.get("amount_column")),
         ("Lines read", _some(data.get("n_lines"))),
         ("Lines used", _some(data.get("n_lines_used"))),
     ]
@@ -97,6 +108,16 @@ def _newcomers(results: Results) -> str | None:
         f"{words.count(results.data.get('n_test_baskets_unseen_customer'), 'basket')} came for the first "
         "time after "
         "learning had stopped. Nothing was known of them, so the mix of all customers describes them."
+    )
+
+
+def _rare(results: Results) -> str | None:
+    folded = results.data.get("n_rare_items")
+    if not folded:
+        return None
+    return (
+        f"{words.count(folded, 'rare category', 'rare categories')} with too few baskets to say anything about "
+        f"{'was' if folded == 1 else 'were'} counted together as one."
     )
 
 

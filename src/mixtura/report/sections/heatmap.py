@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mixtura.report import charts, words
+from mixtura.report import charts, groups, words
 from mixtura.report.charts import Chart
 from mixtura.report.results import Results
 
@@ -61,6 +61,7 @@ def context(results: Results) -> dict[str, Any] | None:
         "title": "Missions and categories",
         "template": "heatmap.html.j2",
         "chart": _chart(results, columns) if columns and results.n_missions > 1 else None,
+        "zoom": groups.zoom(results, groups.cuts(results, results.mission_level)),
         "n_columns": len(columns),
         "n_categories": len(results.categories),
         "columns": [results.label(results.categories[column]) for column in columns],
@@ -178,7 +179,7 @@ def _chart(results: Results, columns: list[int]) -> Chart:
                 "autorange": "reversed",
                 "tickvals": rows,
                 "ticktext": ticks,
-                "ticklabelstandoff": 5,
+                "ticklabelstandoff": 9,
                 "fixedrange": True,
                 "showgrid": False,
                 "zeroline": False,

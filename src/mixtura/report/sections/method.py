@@ -34,6 +34,34 @@ _TERMS = (
         ("How many lines of the data stand behind a lift. High lifts with little support are left out."),
     ),
     (
+        "Range of a lift",
+        (
+            "Drawing other customers from the same population, the lift would lie in this range 95 times in "
+            "100. Baskets of one customer are alike, so customers are drawn, not baskets."
+        ),
+    ),
+    (
+        "Segment",
+        (
+            "A group of customers who come for similar missions (or buy similar categories). Every customer "
+            "has a probability for every segment; sizes are sums of these."
+        ),
+    ),
+    (
+        "Distance",
+        (
+            "Of two missions or segments: the differences of their shares, without sign, added up. 0 is the "
+            "same, 2 is nothing in common."
+        ),
+    ),
+    (
+        "Adjusted Rand index",
+        (
+            "How far two groupings put the same pairs together: 1 is the same grouping, 0 is what chance "
+            "gives."
+        ),
+    ),
+    (
         "Main mission",
         "The mission with the largest weight in a customer's own mix.",
     ),
@@ -98,6 +126,11 @@ def context(results: Results) -> dict[str, Any]:
         "title": "Method and settings",
         "template": "method.html.j2",
         "terms": _TERMS,
+        "missions": bool(results.missions),
+        "segments": bool(results.segments),
+        "over": results.segment_level.raw.get("over"),
+        "tree": bool(results.mission_level.part("tree") or results.segment_level.part("tree")),
+        "stability": any(level.part("stability") for level in results.levels),
         "settings": [
             (_NAMES.get(str(name), str(name).replace("_", " ").capitalize()), _setting(value))
             for name, value in results.command.items()

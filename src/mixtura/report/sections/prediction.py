@@ -44,6 +44,7 @@ def context(results: Results) -> dict[str, Any] | None:
         "n_compared": held_out.get("n_households_compared"),
         "chart": chart,
         "chart_note": note,
+        "quantiles": _quantiles(held_out.get("l1") or {}),
     }
 
 
@@ -128,6 +129,26 @@ def _concentration(value: Any) -> str | None:
         "counts as "
         f"much as {baskets} of the customer's own."
     )
+
+
+def _quantiles(l1: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """The chart as a table: how large the errors are from the best foreseen customers to the worst."""
+    common, own = (
+        sorted(float(value) for value in l1.get(key) or [] if words.is_number(value))
+        for key in ("global", "household")
+    )
+    if not common or not own:
+        return []
+    return [
+        (text, common[round(part * (len(common) - 1))], own[round(part * (len(own) - 1))])
+        for text, part in (
+            ("Best foreseen tenth: up to", 0.1),
+            ("Best quarter: up to", 0.25),
+            ("Half of the customers: up to", 0.5),
+            ("Three quarters: up to", 0.75),
+            ("Nine tenths: up to", 0.9),
+        )
+    ]
 
 
 def _chart(held_out: Mapping[str, Any]) -> tuple[Chart | None, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixtura.report import words
-from mixtura.report.results import Results
+from mixtura.report.results import Level, Results
 
 __all__ = ["context"]
 
@@ -23,22 +23,23 @@ def context(results: Results) -> dict[str, Any]:
     dict
         Pairs of a title and a paragraph.
     """
-    return {
-        "id": "steps",
-        "title": "What was done",
-        "template": "steps.html.j2",
-        "steps": [_collect(results), _group(), _count(results), _personal(results)],
-    }
+    steps = [_collect(results)]
+    if results.missions:
+        steps += [_group(), _count(results.mission_level), _personal(results)]
+    if results.segments:
+        steps += [_segment(results), _count(results.segment_level)]
+    return {"id": "steps", "title": "What was done", "template": "steps.html.j2", "steps": steps}
 
 
 def _collect(results: Results) -> tuple[str, str]:
-    unit = "items bought" if results.command.get("value") == "quantity" else "receipt lines"
+    counted = str(results.data.get("value") or results.command.get("value") or "lines")
+    unit = {"quantity": "items bought", "amount": "money spent"}.get(counted, "receipt lines")
     kept = (
         f" Only transactions with {results.data['filter']} were kept." if results.data.get("filter") else ""
     )
     return (
         "Baskets were collected",
-        f"Every shopping basket became a list of categories with its number of {unit} in each.{kept}",
+        f"Every shopping basket became a list of categories with the {unit} in each.{kept}",
     )
 
 
@@ -51,19 +52,32 @@ def _group() -> tuple[str, str]:
     return ("Similar baskets were grouped", text)
 
 
-def _count(results: Results) -> tuple[str, str]:
-    criterion = str(results.mission_level.choice.get("criterion") or "")
-    tried = [int(row["n_components"]) for row in results.mission_level.criteria]
+def _count(level: Level) -> tuple[str, str]:
+    criterion = str(level.choice.get("criterion") or "")
+    tried = [int(row["n_components"]) for row in level.criteria]
     if criterion == "given" or len(tried) < 2:
         return (
-            "The number of missions was given",
-            f"{words.count(results.n_missions, 'mission')}, as asked for.",
+            f"The number of {level.key} was given",
+            f"{words.count(len(level.items), level.noun)}, as asked for.",
         )
     text = (
         f"{len(tried)} numbers from {min(tried)} to {max(tried)} were compared by {criterion.upper()}: it "
-        "rewards a close description of the baskets and charges for every additional mission."
+        f"rewards a close description of the {level.unit}s and charges for every additional {level.noun}."
     )
-    return ("The number of missions was chosen", text)
+    return (f"The number of {level.key} was chosen", text)
+
+
+def _segment(results: Results) -> tuple[str, str]:
+    what = (
+        "how many of their baskets belonged to each mission"
+        if results.segment_level.raw.get("over") == "missions"
+        else "how much they bought of each category"
+    )
+    text = (
+        f"Customers were grouped by {what}. Customers of one segment may still differ from each other, so "
+        "somebody with 400 baskets does not count as 400 opinions."
+    )
+    return ("Similar customers were grouped", text)
 
 
 def _personal(results: Results) -> tuple[str, str]:
