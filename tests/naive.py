@@ -183,3 +183,77 @@ def group_log_evidence(scores, prior):
         value += sum(scores[n][k] for n, k in enumerate(path))
         terms.append(value)
     return log_sum_exp(terms)
+
+
+# --- merging components -------------------------------------------------------------------------------------------
+
+
+def gaussian_bound(rows, resp, kind, added=0.0):
+    """sum r log N(x) with the parameters that these responsibilities give."""
+    _, means, covariances = gaussian_m_step(rows, resp, kind, added)
+    return sum(
+        share * gaussian_log_density(x, means[k], covariances[k])
+        for x, shares in zip(rows, resp, strict=True)
+        for k, share in enumerate(shares)
+    )
+
+
+def multinomial_bound(rows, resp):
+    """sum r log Multinomial(x) with the shares that these responsibilities give."""
+    shares = multinomial_m_step(rows, resp)
+    return sum(
+        r * multinomial_log_density(x, shares[k])
+        for x, row in zip(rows, resp, strict=True)
+        for k, r in enumerate(row)
+    )
+
+
+def weights_bound(resp):
+    """sum r log(weight / r): the law of one set of weights and the entropy together."""
+    total = 0.0
+    for k in range(len(resp[0])):
+        weight = sum(row[k] for row in resp) / len(resp)
+        total += sum(row[k] * log(weight / row[k]) for row in resp if row[k] > 0)
+    return total
+
+
+def entropy(resp):
+    return -sum(r * log(r) for row in resp for r in row if r > 0)
+
+
+def household_bound(resp, groups, prior):
+    """Dirichlet-multinomial of every group's expected counts, and the entropy."""
+    total = entropy(resp)
+    for group in sorted(set(groups)):
+        counts = [
+            sum(row[k] for row, g in zip(resp, groups, strict=True) if g == group) for k in range(len(prior))
+        ]
+        total += lgamma(sum(prior)) - lgamma(sum(prior) + sum(counts))
+        total += sum(lgamma(a + n) - lgamma(a) for a, n in zip(prior, counts, strict=True))
+    return total
+
+
+def join(values, one, other):
+    """A list in which entry `other` has been added to entry `one` and left out."""
+    joined = [value + values[other] if k == one else value for k, value in enumerate(values)]
+    return joined[:other] + joined[other + 1 :]
+
+
+def segment_tree(resp, cost):
+    """Merges of least cost, all pairs tried anew at every level: members of the merged cluster, and the cost.
+
+    ``cost(before, after, one, other)`` takes responsibilities before and after the merge of two clusters.
+    """
+    members, merges = [{k} for k in range(len(resp[0]))], []
+    while len(members) > 1:
+        tried = []
+        for one in range(len(members)):
+            for other in range(one + 1, len(members)):
+                after = [join(row, one, other) for row in resp]
+                tried.append((cost(resp, after, one, other), one, other, after))
+        value, one, other, after = min(tried, key=lambda item: item[0])
+        merges.append((sorted(members[one] | members[other]), value))
+        members[one] |= members[other]
+        del members[other]
+        resp = after
+    return merges

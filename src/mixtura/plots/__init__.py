@@ -1,11 +1,27 @@
 """Matplotlib pictures of fitted mixtures, made from their attributes and nothing else.
 
-Every function takes a fitted model (or a selection) and returns the Axes it drew on; none changes anything.
+Every function takes a fitted model (or a selection, a tree, shares, probabilities) and returns the Axes it drew on; none
+changes anything.
 """
 
+from mixtura.plots.bars import plot_profiles
 from mixtura.plots.clusters import plot_clusters
+from mixtura.plots.dendrogram import plot_dendrogram
 from mixtura.plots.density import plot_density
 from mixtura.plots.history import plot_history
 from mixtura.plots.selection import plot_selection
+from mixtura.plots.simplex import plot_simplex
+from mixtura.plots.visits import plot_visits
+from mixtura.plots.words import plot_words
 
-__all__ = ["plot_clusters", "plot_density", "plot_history", "plot_selection"]
+__all__ = [
+    "plot_clusters",
+    "plot_dendrogram",
+    "plot_density",
+    "plot_history",
+    "plot_profiles",
+    "plot_selection",
+    "plot_simplex",
+    "plot_visits",
+    "plot_words",
+]

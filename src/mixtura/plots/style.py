@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = [
     "INK",
     "MUTED",
     "axes_for",
+    "checked_names",
     "colours",
     "covariance_matrices",
     "data_matrix",
@@ -22,6 +24,7 @@ __all__ = [
     "finish",
     "gaussian_parameters",
     "legend_beside",
+    "short",
 ]
 
 INK = "#1d2733"
@@ -172,3 +175,37 @@ def feature_name(mixture: Any, index: int) -> str:
     """Name of a feature from `feature_names_in_`, or its number."""
     names = getattr(mixture, "feature_names_in_", None)
     return str(names[index]) if names is not None else f"feature {index}"
+
+
+def checked_names(names: Sequence[str] | None, n: int, what: str) -> list[str]:
+    """Given names as text, or numbers from 1.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there are not `n`.
+
+    Examples
+    --------
+    >>> checked_names(None, 2, "components")
+    ['1', '2']
+    """
+    if names is None:
+        return [str(k + 1) for k in range(n)]
+    found = [str(name) for name in names]
+    if len(found) != n:
+        raise InvalidParameterError(
+            f"names: found {len(found)}, expected {n}, one for each of the {what}. Give all in their order."
+        )
+    return found
+
+
+def short(text: str, longest: int = 32) -> str:
+    """Text that fits a label: the end of a long one gives way to an ellipsis.
+
+    Examples
+    --------
+    >>> short("fruit and vegetables", 10)
+    'fruit and…'
+    """
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

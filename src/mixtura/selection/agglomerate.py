@@ -1,0 +1,194 @@
+"""From the rows to all merges: one pass over the data, then one over the memory for every merge."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import scipy.sparse as sp
+
+from mixtura.data import block_rows, make_source
+from mixtura.exceptions import InvalidParameterError
+from mixtura.executors import Serial, Threads
+from mixtura.models import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
+from mixtura.protocols import Array, Batch, Executor, Source
+from mixtura.selection.clusters import Clusters, Criterion, inner_product
+from mixtura.selection.merging import Collect, Join, law_of
+from mixtura.statistics import Statistics
+from mixtura.structures import Grouped, GroupedPlugIn, LatentMixture
+
+__all__ = ["Agglomeration", "agglomerate"]
+
+_SPARSE_ROWS = 8192
+# The tree is of the responsibilities at the end of the groups' local loop.
+_LOCAL_STEPS, _LOCAL_TOL = 200, 1e-6
+
+
+@dataclass(frozen=True)
+class Agglomeration:
+    """What the merges are made of, and what they are.
+
+    Parameters
+    ----------
+    model : LatentMixture
+        The mixture.
+    leaves : Clusters
+        Its components with their sums.
+    weight : float
+        Sum of the units' weights.
+    bound : float
+        The bound of the leaves, with parameters that maximise it.
+    entropy : float
+        Of the leaves.
+    merges : ndarray, shape (K - 1, 5)
+        Positions of the two among the clusters left (the second goes), cost, loss of the bound, fall of the entropy.
+    """
+
+    model: LatentMixture
+    leaves: Clusters
+    weight: float
+    bound: float
+    entropy: float
+    merges: Array
+
+
+def agglomerate(
+    estimator: Any, X: Any, sample_weight: Any, groups: Any, criterion: Criterion
+) -> Agglomeration:
+    """Merge the components of a fitted mixture until one is left.
+
+    Parameters
+    ----------
+    estimator : BaseMixture
+        Fitted.
+    X, sample_weight, groups
+        As for `SegmentTree.fit`.
+    criterion : Criterion
+        Which two are merged.
+
+    Returns
+    -------
+    Agglomeration
+        The leaves and the merges.
+    """
+    rows = _rows(estimator, X, sample_weight, groups)
+    memory, merges = _Remembered(rows.batches), []
+    with _executor(estimator, rows.batches).session() as session:
+        for batch, counts in rows.known.items():
+            session.memory[batch]["counts"] = counts
+        law = law_of(rows.model.structure)
+        first = session.total(Collect(rows.model, law), rows.batches)
+        leaves = Clusters.start(rows.model.components, law, first, _prior(estimator, rows.model))
+        bound, entropy = _top(rows.model, leaves, first)
+        clusters, costs = leaves, np.array([criterion.costs(leaves, k) for k in range(len(leaves))])
+        while len(clusters) > 1:
+            one, other = _cheapest(costs)
+            merges.append(
+                (one, other, costs[one, other], clusters.loss(one, other), clusters.saved[one, other])
+            )
+            join = Join(one, other, clusters.law.merged(one, other), len(clusters) - 1)
+            clusters = clusters.merged(one, other, session.total(join, memory))
+            costs = np.delete(np.delete(costs, other, axis=0), other, axis=1)
+            for k in range(len(clusters)) if clusters.coupled else [one]:
+                costs[k] = costs[:, k] = criterion.costs(clusters, k)
+    table = np.array(merges, dtype=np.float64).reshape(-1, 5)
+    return Agglomeration(rows.model, leaves, first.weight, bound, entropy, table)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is summed over: the model, batches, and the groups' counts where the model keeps them apart."""
+
+    model: LatentMixture
+    batches: Source
+    known: dict[int, Array]
+
+
+def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any) -> _Rows:
+    X = estimator._validate(X, reset=False)
+    weight, offsets = estimator._check_weight(sample_weight, X.shape[0]), None
+    model = estimator._model()
+    if isinstance(estimator, GaussianMixture):
+        components = copy.copy(model.components)
+        components.model = estimator._blank().model  # merged components are regularised as fitted ones are
+        model = replace(model, components=components)
+    if groups is not None and not isinstance(estimator, GroupedMultinomialMixture):
+        kind = type(estimator).__name__
+        msg = f"groups were given for a {kind}; expected a GroupedMultinomialMixture with them. Leave groups out."
+        raise InvalidParameterError(msg)
+    labels = np.empty(0)
+    if groups is not None and np.isfinite(estimator.concentration_):
+        order, offsets, labels = estimator._by_group(groups, X.shape[0])
+        X, weight = X[order], None if weight is None else weight[order]
+        plug_in = estimator.concentration_ == 0
+        pseudo_count = estimator.concentration_ * estimator.weights_
+        model = replace(
+            model,
+            structure=GroupedPlugIn(model.structure.log_weights)
+            if plug_in
+            else Grouped(pseudo_count, local_steps=_LOCAL_STEPS, tol=_LOCAL_TOL),
+        )
+    n_statistics = model.components.n_statistics(model.encoding.n_features)
+    size = _SPARSE_ROWS if sp.issparse(X) else block_rows(n_statistics, model.n_components)
+    batches = make_source(X, model.encoding, weight, offsets, size)
+    known: dict[int, Array] = {}
+    if isinstance(model.structure, GroupedPlugIn):
+        counts = np.exp(estimator._for_groups(labels, len(labels)).T)
+        ends = np.cumsum([len(np.asarray(batch.unit_offsets)) - 1 for batch in batches])
+        known = dict(enumerate(np.split(counts, ends[:-1])))
+    return _Rows(model, batches, known)
+
+
+class _Remembered:
+    """The batches without their rows: for passes over the memory alone."""
+
+    def __init__(self, batches: Source) -> None:
+        self._batches = [replace(batch, x=None) for batch in batches]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int, /) -> Batch:
+        return self._batches[index]
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self._batches)
+
+
+def _executor(estimator: Any, batches: Source) -> Executor:
+    if estimator.executor is not None:
+        return cast("Executor", estimator.executor)
+    return Threads() if len(batches) > 1 else Serial()
+
+
+def _prior(estimator: Any, model: LatentMixture) -> Statistics | None:
+    """Pseudo-observations of one component."""
+    if not isinstance(estimator, MultinomialMixture):
+        return None
+    prior = estimator._prior(model.encoding.n_features, 1)
+    return None if prior is None else prior.parts["components"]
+
+
+def _top(model: LatentMixture, clusters: Clusters, first: Statistics) -> tuple[float, float]:
+    """The bound of the leaves with parameters that maximise, and their entropy."""
+    # What the inner product leaves out of the scores: the base measure.
+    base = float(first["scored"].sum()) - inner_product(model.components, clusters.stats)
+    weights = float(first["law"][0]) if clusters.law.grouped else clusters.law.value(clusters.count[None])
+    entropy = float(first["entropy"].sum())
+    return base + clusters.bound() + weights + entropy, entropy
+
+
+def _cheapest(costs: Array) -> tuple[int, int]:
+    """The pair of least cost, the first one of ties."""
+    upper = np.where(np.triu(np.ones(costs.shape, dtype=bool), 1), costs, np.inf)
+    one, other = divmod(int(np.argmin(upper)), len(costs))
+    if not np.isfinite(upper[one, other]):
+        msg = (
+            f"Every merge of the {len(costs)} clusters left costs infinity: each has a category that another one gives "
+            "probability zero. Use criterion='loss', or fit with a pseudo_count above 0."
+        )
+        raise InvalidParameterError(msg)
+    return one, other

@@ -1,0 +1,361 @@
+r"""A tree of the components of a fitted mixture: from all of them to one, pair by pair.
+
+The file is long because every way to read the tree is here; how it is made is in `mixtura.selection.agglomerate`.
+
+References
+----------
+.. [1] J.-P. Baudry, A. E. Raftery, G. Celeux, K. Lo and R. Gottardo (2010), "Combining mixture components for
+   clustering", Journal of Computational and Graphical Statistics 19(2), 332-353.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.exceptions import InvalidParameterError
+from mixtura.inference.driver import FitResult
+from mixtura.inference.fitting import Fitted
+from mixtura.inference.restarts import StartResult
+from mixtura.inference.stopping import Reason
+from mixtura.models import GroupedMultinomialMixture
+from mixtura.models._base import BaseMixture, check_choice
+from mixtura.protocols import Array
+from mixtura.selection.agglomerate import agglomerate
+from mixtura.selection.clusters import CRITERIA
+from mixtura.statistics import Statistics
+from mixtura.structures import Grouped
+
+__all__ = ["Cut", "SegmentTree"]
+
+Names = Sequence[str] | Callable[[Array], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The components in n groups.
+
+    Parameters
+    ----------
+    n : int
+        Number of groups.
+    labels : ndarray of int, shape (K,)
+        Group of every component; group 0 is the largest.
+    weights : ndarray, shape (n,)
+        Share of every group, falling.
+
+    Attributes
+    ----------
+    estimator
+        A mixture of the n merged components that predicts and saves like a fitted one: parameters maximise the
+        groups' summed statistics (a merged Gaussian is *one* Gaussian by its moments). It is not a fit of its own;
+        `SegmentTree.predict` keeps the shapes of the original components.
+
+    Examples
+    --------
+    >>> from mixtura import GaussianMixture
+    >>> X = np.array([[0.0], [0.2], [1.0], [1.2], [9.0], [9.3]])
+    >>> tree = SegmentTree(GaussianMixture(3, means_init=[[0], [1], [9]]).fit(X)).fit(X)
+    >>> cut = tree.cut(2)
+    >>> cut.labels, cut.estimator.means_.round(1).ravel()
+    (array([0, 0, 1]), array([0.6, 9.2]))
+    """
+
+    n: int
+    labels: Array
+    weights: Array
+    _make: Callable[[Array, int], Any] = field(repr=False, compare=False)
+
+    @cached_property
+    def estimator(self) -> Any:
+        """A mixture of the merged components."""
+        return self._make(self.labels, self.n)
+
+
+class SegmentTree(BaseEstimator):
+    r"""Merge the components of a fitted mixture pair by pair until one is left.
+
+    The components of a mixture describe a density, and a customer segment may need several of them; and forty
+    segments are read better as seven groups. One pass over the rows collects the statistics; after that, a merge is
+    arithmetic on statistics and a pass over the responsibilities that are not negligible.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted mixture of this library; it is not changed.
+    criterion : {"loss", "entropy", "kl"}, default "loss"
+        Which pair is merged: the one that costs the bound on the log-likelihood least (alike components, weighted by
+        their size), that lowers the entropy of the responsibilities most (overlapping components: shapes made of
+        several components, [1]_), or that has the smallest symmetric Kullback-Leibler divergence (alike components,
+        whatever their size; Gaussians and exponential families).
+
+    Attributes
+    ----------
+    children_ : ndarray of int, shape (K - 1, 2)
+        The two clusters of every merge, SciPy's numbers: components are 0 to K - 1, merge m makes cluster K + m.
+    heights_ : ndarray, shape (K - 1,)
+        Height of every merge for drawing, never falling: the largest cost so far; for "entropy", whose costs fall,
+        their sum.
+    losses_ : ndarray, shape (K - 1,)
+        What every merge took from the bound, nats, total over the rows, whatever the criterion.
+    linkage_ : ndarray, shape (K - 1, 4)
+        Children, height and number of components: for `scipy.cluster.hierarchy`.
+    bounds_ : ndarray, shape (K,)
+        The bound with n = 1 ... K clusters; the last one is the log-likelihood, where the fit has converged.
+    entropies_ : ndarray, shape (K,)
+        Entropy of the responsibilities with n = 1 ... K clusters: drawn against n, an elbow suggests the number of
+        clusters that are apart [1]_.
+    weights_ : ndarray, shape (K,)
+        Share of every component in the rows.
+
+    Notes
+    -----
+    With summed responsibilities the bound is :math:`\sum_k \langle S_k, \hat\theta_k\rangle + \sum_k N_k\log(N_k/N)
+    + \sum_n w_n\sum_k h(r_{nk})`, :math:`h(x) = -x\log x`; it is exact up to responsibilities below 1e-10. Household
+    weights are integrated out and their Dirichlet parameters add. Priors count for the parameters of `cut`, not for the
+    bound. It needs an M-step that is a function of statistics that add over components, which is so for every
+    component of this library.
+
+    References
+    ----------
+    .. [1] J.-P. Baudry, A. E. Raftery, G. Celeux, K. Lo and R. Gottardo (2010), Journal of Computational and Graphical
+       Statistics 19(2), 332-353.
+
+    Examples
+    --------
+    >>> from mixtura import GaussianMixture
+    >>> X = np.array([[0.0], [0.2], [1.0], [1.2], [9.0], [9.3]])
+    >>> tree = SegmentTree(GaussianMixture(3, means_init=[[0], [1], [9]]).fit(X)).fit(X)
+    >>> tree.children_
+    array([[0, 1],
+           [2, 3]])
+    >>> tree.predict(X, 2)
+    array([0, 0, 0, 0, 1, 1])
+    """
+
+    def __init__(self, estimator: Any, criterion: str = "loss") -> None:
+        self.estimator = estimator
+        self.criterion = criterion
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Build the tree on rows, usually those that the mixture was fitted to.
+
+        Parameters
+        ----------
+        X : array_like, CSR matrix or data frame, shape (n_samples, n_features)
+            The rows.
+        y : ignored
+            For scikit-learn's pipelines.
+        sample_weight : array_like, shape (n_samples,), optional
+            Non-negative weights.
+        groups : array_like, shape (n_samples,), optional
+            Label of each row's group, for a grouped mixture; None takes the population's weights for all rows.
+
+        Returns
+        -------
+        self
+            With the tree.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the estimator is no mixture of this library, or the criterion does not fit it.
+        DegenerateComponentError
+            If a component has no maximum on these rows.
+        """
+        check_choice("criterion", self.criterion, list(CRITERIA))
+        if not isinstance(self.estimator, BaseMixture):
+            msg = f"estimator is {self.estimator!r}; expected a fitted mixture of this library, such as GaussianMixture(...).fit(X)."
+            raise InvalidParameterError(msg)
+        check_is_fitted(self.estimator)
+        self._found = found = agglomerate(
+            self.estimator, X, sample_weight, groups, CRITERIA[self.criterion]()
+        )
+        self._publish(found.merges, found.bound, found.entropy)
+        return self
+
+    def _publish(self, merges: Array, bound: float, entropy: float) -> None:
+        """Attributes from the merges (positions of the two, cost, loss, fall of the entropy) and the leaves."""
+        count = self._found.leaves.count
+        self.weights_ = count / count.sum()
+        n_leaves = len(count)
+        ids, sizes, children = list(range(n_leaves)), [1] * n_leaves, []
+        for merge, (one, other) in enumerate(merges[:, :2].astype(int)):
+            children.append(sorted((ids[one], ids[other])))
+            sizes.append(sizes[ids[one]] + sizes[ids[other]])
+            ids[one] = n_leaves + merge
+            del ids[other]
+        self.children_ = np.array(children, dtype=np.int64).reshape(-1, 2)
+        self.heights_ = CRITERIA[self.criterion]().heights(merges[:, 2])
+        self.losses_ = merges[:, 3]
+        self.linkage_ = np.column_stack([self.children_, self.heights_, sizes[n_leaves:]])
+        self.bounds_ = bound - np.append(0.0, np.cumsum(self.losses_))[::-1]
+        entropies = entropy - np.append(0.0, np.cumsum(merges[:, 4]))[::-1]
+        # One cluster has no entropy; what the sums leave there is rounding, and responsibilities below the limit.
+        entropies[0] = 0.0
+        self.entropies_ = np.maximum(entropies, 0.0)
+
+    # --- reading the tree -------------------------------------------------------------------------------------
+    def cut(self, n: int) -> Cut:
+        """The components in n groups; groups of a smaller n are unions of those of a larger one.
+
+        Parameters
+        ----------
+        n : int
+            Number of groups, 1 to K.
+
+        Returns
+        -------
+        Cut
+            Labels of the components (largest group first), shares, and a mixture of the merged components.
+        """
+        check_is_fitted(self)
+        n_leaves = len(self.weights_)
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= n_leaves:
+            msg = f"n is {n!r}; expected a whole number of groups from 1 to {n_leaves}, the number of components."
+            raise InvalidParameterError(msg)
+        cluster = np.arange(n_leaves)
+        for merge, pair in enumerate(self.children_[: n_leaves - n]):
+            cluster[np.isin(cluster, pair)] = n_leaves + merge
+        _, first, code = np.unique(cluster, return_index=True, return_inverse=True)
+        weights = np.bincount(code, self.weights_)
+        order = np.lexsort((first, -weights))
+        rank = np.empty(n, dtype=np.int64)
+        rank[order] = np.arange(n)
+        return Cut(int(n), rank[code], weights[order], self._merged)
+
+    def predict_proba(self, X: Any, n: int, groups: Any = None) -> Array:
+        """Probability of every group of `cut(n)`: summed over its components.
+
+        Parameters
+        ----------
+        X : array_like, CSR matrix or data frame, shape (n_samples, n_features)
+            The rows.
+        n : int
+            Number of groups.
+        groups : array_like, shape (n_samples,), optional
+            For a grouped mixture: label of each row's group.
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n)
+            Rows sum to one; the columns of a smaller n are sums of those of a larger one.
+        """
+        cut = self.cut(n)
+        given = {} if groups is None else {"groups": groups}
+        resp = self.estimator.predict_proba(X, **given)
+        return np.asarray(resp @ np.eye(cut.n, dtype=resp.dtype)[cut.labels])
+
+    def predict(self, X: Any, n: int, groups: Any = None) -> Array:
+        """Most probable group of `cut(n)` of each row, by the summed probabilities.
+
+        Probabilities nest; the most probable group need not be that of the most probable component.
+        """
+        return np.asarray(self.predict_proba(X, n, groups).argmax(axis=1))
+
+    def groups(
+        self, numbers: Iterable[int] | None = None, names: Names | None = None
+    ) -> list[dict[str, Any]]:
+        """Cuts as plain values.
+
+        Parameters
+        ----------
+        numbers : iterable of int, optional
+            Which; None is 2 to K.
+        names : sequence of str or callable, optional
+            Names of the components, from which a group's name is made of its two largest; or a function from the
+            labels (K,) to the names of the groups. None numbers the components from 1.
+
+        Returns
+        -------
+        list of dict
+            Each with ``n``, ``labels`` (K numbers, largest group first) and ``names`` (n).
+        """
+        check_is_fitted(self)
+        cuts = [self.cut(n) for n in (range(2, len(self.weights_) + 1) if numbers is None else numbers)]
+        return [
+            {"n": cut.n, "labels": cut.labels.tolist(), "names": list(self._named(cut, names))}
+            for cut in cuts
+        ]
+
+    def _named(self, cut: Cut, names: Names | None) -> Sequence[str]:
+        if callable(names):
+            return names(cut.labels)
+        leaves = [str(k + 1) for k in range(len(self.weights_))] if names is None else list(names)
+        if len(leaves) != len(self.weights_):
+            msg = f"names holds {len(leaves)} names; expected {len(self.weights_)}, one for each component."
+            raise InvalidParameterError(msg)
+        result = []
+        for group in range(cut.n):
+            members = np.flatnonzero(cut.labels == group)
+            members = members[np.argsort(-self.weights_[members], kind="stable")]
+            more = f" + {len(members) - 2} more" if len(members) > 2 else ""
+            result.append(" + ".join(leaves[k] for k in members[:2]) + more)
+        return result
+
+    def to_dict(self, numbers: Iterable[int] | None = None, names: Names | None = None) -> dict[str, Any]:
+        """The tree as plain values, ready for JSON.
+
+        Parameters
+        ----------
+        numbers, names
+            As for `groups`.
+
+        Returns
+        -------
+        dict
+            ``method``, ``children`` (K - 1 pairs, SciPy's numbers), ``heights`` (never falling) and ``groups``.
+        """
+        return {
+            "method": self.criterion,
+            "children": self.children_.tolist(),
+            "heights": self.heights_.tolist(),
+            "groups": self.groups(numbers, names),
+        }
+
+    def plot_dendrogram(self, ax: Any = None, **options: Any) -> Any:
+        """The tree as a picture; see :func:`mixtura.plots.plot_dendrogram`."""
+        from mixtura.plots import plot_dendrogram
+
+        check_is_fitted(self)
+        return plot_dendrogram(self, ax=ax, **options)
+
+    # --- the mixture of merged components ---------------------------------------------------------------------
+    def _merged(self, labels: Array, n: int) -> Any:
+        """A fitted estimator of the same class whose components are the groups."""
+        estimator = copy.copy(self.estimator)
+        estimator.n_components = n
+        vars(estimator).pop("_sampler", None)
+        clusters, model = self._found.leaves.gathered(labels), self._found.model
+        structure = model.structure
+        if isinstance(structure, Grouped):
+            structure = structure.replace(np.bincount(labels, structure.pseudo_count))
+        else:
+            structure = structure.maximize(Statistics({"count": clusters.count}))
+        memory = {}
+        if isinstance(estimator, GroupedMultinomialMixture):
+            weights = np.asarray(self.estimator.group_weights_) @ np.eye(n)[labels]
+            memory = {0: {"counts": weights, "dirichlet": weights}}
+        bound = float(self.bounds_[n - 1])
+        result = FitResult(
+            replace(model, components=clusters.parameters(), structure=structure),
+            (bound,),
+            Reason.STOPPED,
+            0,
+            self._found.weight,
+            Statistics(),
+            memory=memory,
+        )
+        name = f"{len(labels)} components merged to {n}"
+        start = StartResult(
+            name, 0, bound / self._found.weight, Reason.STOPPED, 0, (bound / self._found.weight,)
+        )
+        estimator._finish(Fitted(result, (start,), 0))
+        return estimator
