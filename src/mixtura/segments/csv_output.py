@@ -71,7 +71,7 @@ def write_csv(columns: Mapping[str, Any], path: str | PathLike[str]) -> None:
     Notes
     -----
     Every cell, those of the header included, goes through `csv_cell`; commas, quotes and line breaks in texts
-    are quoted as RFC 4180 says.
+    are quoted, and rows end in CR LF, as RFC 4180 says.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def write_csv(columns: Mapping[str, Any], path: str | PathLike[str]) -> None:
         )
         raise InvalidDataError(message)
     with Path(path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\r\n")  # quotes texts with either of the two
         writer.writerow([csv_cell(str(name)) for name in arrays])
         for start in range(0, max(lengths.values(), default=0), ROWS):
             block = [_cells(values[start : start + ROWS]) for values in arrays.values()]

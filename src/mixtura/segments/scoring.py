@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -16,12 +16,13 @@ from mixtura.exceptions import InvalidDataError, InvalidParameterError, ModelFil
 from mixtura.models import GroupedMultinomialMixture, load
 from mixtura.segments import output, tables
 from mixtura.segments.baskets import Baskets
+from mixtura.segments.levels import KnownCategories
 from mixtura.segments.transactions import read_baskets
 
 __all__ = ["Scores", "describe_model", "open_model", "score_transactions"]
 
 MODEL = "model.mixtura"
-ROLES = ("customer", "basket", "item", "category", "time", "quantity", "item_key")
+ROLES = ("customer", "basket", "item", "category", "time", "quantity", "amount", "price", "item_key")
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ def score_transactions(
     customer: str | None = None,
     basket: str | None = None,
     item: str | None = None,
-    category: str | None = None,
+    category: str | Sequence[str] | None = None,
     time: str | None = None,
     quantity: str | None = None,
+    amount: str | None = None,
+    price: str | None = None,
     item_key: str | None = None,
     where: str | None = None,
     value: str | None = None,
@@ -131,15 +134,15 @@ def score_transactions(
     """Missions and log-likelihoods of new baskets.
 
     What is not given (columns, filter, what is counted) is as in the run that made the model, if its folder
-    is still whole; categories that the model does not know are left out and counted.
+    is still whole; categories that the model does not know are counted in "(other)" where rare ones were, and
+    otherwise left out.
 
     Parameters
     ----------
     model : path
         A model file of `segment_transactions`, or its folder.
-    transactions, items, customer, basket, item, category, time, quantity, item_key, where, value,
-    shared_baskets, \
-memory_limit, threads
+    transactions, items, customer, basket, item, category, time, quantity, amount, price, item_key, where, \
+value, shared_baskets, memory_limit, threads
         As for `segment_transactions`.
     out : path, optional
         File for one row per basket: ``.parquet`` or ``.csv``.
@@ -185,18 +188,21 @@ memory_limit, threads
         )
         raise ModelFileError(message)
     target = None if out is None else _checked_file(Path(out), overwrite=overwrite)
-    given = dict(zip(ROLES, (customer, basket, item, category, time, quantity, item_key), strict=True))
+    asked = (customer, basket, item, category, time, quantity, amount, price, item_key)
+    given: dict[str, Any] = dict(zip(ROLES, asked, strict=True))
     command = (missions or {}).get("command", {})
+    value = value or command.get("value") or "lines"
     if missions is not None:
-        given = _as_before(given, missions, with_items=items is not None)
+        given = _as_before(given, missions, value, with_items=items is not None)
+    stored = (missions or {}).get("data", {}).get("item_levels")
     baskets = read_baskets(
         transactions,
         items,
         **given,
         where=where if where is not None else command.get("where"),
-        value=value or command.get("value") or "lines",
+        value=value,
         shared_baskets=shared_baskets,
-        categories=[str(name) for name in categories],
+        categories=KnownCategories.of_results([str(name) for name in categories], stored),
         memory_limit=memory_limit,
         threads=threads,
     )
@@ -230,8 +236,8 @@ def _checked_file(target: Path, *, overwrite: bool) -> Path:
 
 
 def _as_before(
-    given: dict[str, str | None], missions: dict[str, Any], *, with_items: bool
-) -> dict[str, str | None]:
+    given: dict[str, Any], missions: dict[str, Any], value: str, *, with_items: bool
+) -> dict[str, Any]:
     """Column names of the earlier run where the user gives none."""
     earlier = missions.get("columns", {})
     if earlier.get("item_key") and not with_items:
@@ -243,10 +249,15 @@ def _as_before(
                 "--category)."
             )
             raise InvalidDataError(message)
-        earlier = {role: entry for role, entry in earlier.items() if role not in {"item", "item_key"}}
-    before = {
+        earlier = {role: entry for role, entry in earlier.items() if entry.get("table") != "items"}
+        earlier.pop("item", None)
+    before: dict[str, Any] = {
         role: f"{entry.get('table', 'transactions')}.{entry['name']}" for role, entry in earlier.items()
     }
+    levels = [name for role, name in before.items() if role.partition("_")[0] == "category"]
+    before["category"] = levels if len(levels) > 1 else before.get("category")
+    if value != "amount" or given["amount"] or given["price"]:  # not needed, or named another way
+        before |= {"amount": None, "price": None}
     return {role: name or before.get(role) for role, name in given.items()}
 
 
