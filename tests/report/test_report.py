@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from html.parser import HTMLParser
+from importlib import resources
 
 import pytest
 
@@ -13,6 +14,11 @@ from mixtura.report.results import SCHEMA
 from report.sample import awkward_results, bare_results, sample_results
 
 _VOID = {"meta", "input", "br", "img", "link", "hr", "wbr"}
+_SCRIPTS = [
+    file
+    for file in resources.files("mixtura.report").joinpath("assets").iterdir()
+    if file.name.endswith(".js")
+]
 _URL_ATTRIBUTES = {"src", "href", "action", "poster", "data", "srcset"}
 
 
@@ -65,7 +71,7 @@ class Page(HTMLParser):
         return {
             name.removeprefix("spec-"): json.loads(text)
             for name, (found, text) in self.scripts.items()
-            if found.get("type") == "application/json"
+            if found.get("type") == "application/json" and name.startswith("spec-")
         }
 
 
@@ -106,14 +112,16 @@ def test_policy_allows_nothing_but_the_pages_own_scripts():
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
     assert policy.startswith("default-src &#39;none&#39;")
     assert "http" not in policy
-    assert policy.count("sha256-") == 2
+    assert policy.count("sha256-") == 1 + len(_SCRIPTS)
 
 
 def test_text_of_the_data_is_escaped_everywhere():
     results = awkward_results()
     html = build_report(results)
     page = Page(html)
-    assert len([found for found, _ in page.scripts.values() if found.get("type") is None]) == 2
+    assert len([found for found, _ in page.scripts.values() if found.get("type") is None]) == 1 + len(
+        _SCRIPTS
+    )
     markup = html.split("<script>")[0]
     for dangerous in ("<script>alert", "</style>\n<", "<img", "<em>tags"):
         assert dangerous not in markup.replace("</style>\n</head>", "")
@@ -152,7 +160,7 @@ def test_every_mission_has_a_card_with_its_numbers(page):
 def test_charts_are_what_plotly_understands(page):
     graph_objects = pytest.importorskip("plotly.graph_objects")
     charts = page.charts()
-    assert set(charts) == {"criteria", "held-out", "map", "errors"}
+    assert set(charts) == {"criteria", "held-out", "map", "places", "errors"}
     for specification in charts.values():
         figure = graph_objects.Figure(data=specification["data"], layout=specification["layout"])
         assert len(figure.data) == len(specification["data"])

@@ -165,10 +165,9 @@ def month(value: Any) -> str:
     >>> month("2017-03"), month("2017-W12")
     ('Mar 2017', '2017-W12')
     """
-    try:
-        return f"{datetime.fromisoformat(f'{value}-01'):%b %Y}"
-    except ValueError:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(value)):
         return str(value)
+    return f"{datetime.fromisoformat(f'{value}-01'):%b %Y}"
 
 
 def period(first: Any, last: Any) -> str | None:
