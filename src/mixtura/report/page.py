@@ -18,13 +18,20 @@ from mixtura.report.results import Results
 from mixtura.report.sections import (
     associations,
     certainty,
+    certainty_of_segments,
     choice,
+    customers,
     data,
+    demographics,
+    flows,
     heatmap,
     method,
     mission_map,
     missions,
     prediction,
+    refresh,
+    segment_map,
+    segments,
     steps,
     summary,
     timeline,
@@ -36,7 +43,8 @@ __all__ = ["build_report", "write_report"]
 _SECTIONS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("Overview", (summary, steps, data)),
     ("Missions", (missions, heatmap, mission_map, timeline, associations, choice)),
-    ("Trust", (prediction, trust, certainty)),
+    ("Segments", (segments, segment_map, flows, demographics, customers, certainty_of_segments)),
+    ("Trust", (prediction, trust, certainty, refresh)),
     ("Method", (method,)),
 )
 
