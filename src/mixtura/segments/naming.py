@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Content", "content", "lifts", "names", "top"]
+from mixtura.segments.intervals import LiftMoments, lift_interval, lift_moments
+
+__all__ = ["Content", "Entry", "avoided", "content", "lifts", "names", "top"]
+
+Entry = dict[str, float | int | str | None]
 
 # A category is shown only if it has this share of the mission's lines; otherwise a high lift may rest on a
 # handful of lines. It becomes part of the name only if it is this much more frequent there than overall, and
@@ -18,6 +23,9 @@ MIN_LINES = 20.0
 MIN_LIFT = 1.5
 MIN_OF_FIRST = 0.1
 N_TOP = 10
+# Only what is common is missed: the categories that make up this share of all lines.
+COMMON = 0.5
+N_AVOIDED = 5
 
 
 @dataclass(frozen=True)
@@ -32,30 +40,47 @@ class Content:
         Expected lines of each category.
     containing : ndarray, shape (K, C)
         Expected baskets that contain each category.
+    moments : LiftMoments
+        What the intervals of the lifts are made of.
     """
 
     baskets: np.ndarray
     lines: np.ndarray
     containing: np.ndarray
+    moments: LiftMoments
+
+    def __add__(self, other: Content) -> Content:
+        """Sums over the baskets of both, which belong to different customers."""
+        return Content(
+            self.baskets + other.baskets,
+            self.lines + other.lines,
+            self.containing + other.containing,
+            self.moments + other.moments,
+        )
 
 
-def content(counts: sparse.csr_array, resp: np.ndarray) -> Content:
-    """Sum baskets into missions.
+def content(counts: Any, resp: np.ndarray, customers: np.ndarray | None = None) -> Content:
+    """Sum baskets into missions, or customers into segments.
 
     Parameters
     ----------
-    counts : scipy.sparse.csr_array, shape (N, C)
-        Lines per basket and category.
+    counts : scipy.sparse.csr_array or ndarray, shape (N, C)
+        Lines per basket (or customer) and category, whole or fractional.
     resp : ndarray, shape (N, K)
-        Probability of each mission for each basket.
+        Probability of each mission for each basket (or of each segment for each customer).
+    customers : ndarray, shape (N,), optional
+        Customer of each basket; all baskets of a customer come in one call. None makes every row a customer.
 
     Returns
     -------
     Content
-        Sums weighted by probability.
+        Sums weighted by probability; those of different customers add up.
     """
+    counts = sparse.csr_array(counts, copy=True)
+    counts.eliminate_zeros()
     present = sparse.csr_array((np.ones(counts.nnz), counts.indices, counts.indptr), shape=counts.shape)
-    return Content(resp.sum(axis=0), (counts.T @ resp).T, (present.T @ resp).T)
+    moments = lift_moments(counts, resp, customers)
+    return Content(resp.sum(axis=0), moments.lines, (present.T @ resp).T, moments)
 
 
 def lifts(lines: np.ndarray) -> np.ndarray:
@@ -76,7 +101,7 @@ def lifts(lines: np.ndarray) -> np.ndarray:
     return np.divide(within, overall, out=np.zeros_like(within), where=overall > 0)
 
 
-def top(found: Content, categories: Sequence[str]) -> list[list[dict[str, float | int | str]]]:
+def top(found: Content, categories: Sequence[str]) -> list[list[Entry]]:
     """Categories of highest lift in every mission, with their support.
 
     Parameters
@@ -89,30 +114,71 @@ def top(found: Content, categories: Sequence[str]) -> list[list[dict[str, float 
     Returns
     -------
     list of list of dict
-        Per mission up to ten of ``{"category", "share", "lift", "support", "n_baskets"}``, highest lift
-        first; support is in lines.
+        Per mission up to ten of ``{"category", "share", "lift", "lift_low", "lift_high", "support", "n_baskets"}``, highest lift
+        first; support is in lines, the interval is of 95 % with customers as clusters, and None where unknown.
     """
-    lift = lifts(found.lines)
-    share = found.lines / np.maximum(found.lines.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    entries: list[list[dict[str, float | int | str]]] = []
-    for k in range(len(lift)):
-        supported = np.flatnonzero((share[k] >= MIN_SHARE) & (found.lines[k] >= _enough(found.lines)))
+    describe = _Describer(found, categories)
+    entries: list[list[Entry]] = []
+    for k in range(len(found.lines)):
+        supported = np.flatnonzero(
+            (describe.share[k] >= MIN_SHARE) & (found.lines[k] >= _enough(found.lines))
+        )
         if not supported.size:  # a mission too small for support: show what there is
             supported = np.flatnonzero(found.lines[k] > 0)
-        order = supported[np.argsort(-lift[k, supported], kind="stable")][:N_TOP]
-        entries.append(
-            [
-                {
-                    "category": str(categories[c]),
-                    "share": float(share[k, c]),
-                    "lift": float(lift[k, c]),
-                    "support": round(found.lines[k, c]),
-                    "n_baskets": round(found.containing[k, c]),
-                }
-                for c in order
-            ]
-        )
+        order = supported[np.argsort(-describe.lift[k, supported], kind="stable")][:N_TOP]
+        entries.append([describe(k, c) for c in order])
     return entries
+
+
+def avoided(found: Content, categories: Sequence[str]) -> list[list[Entry]]:
+    """Common categories that a mission holds less often than all lines do, beyond chance.
+
+    Parameters
+    ----------
+    found : Content
+        Expected counts.
+    categories : sequence of str, length C
+        Their names.
+
+    Returns
+    -------
+    list of list of dict
+        Per mission up to five entries as those of :func:`top`, lowest lift first: of the most frequent categories, which together
+        make up half of all lines, those whose interval ends below 1.
+    """
+    describe = _Describer(found, categories)
+    overall = found.lines.sum(axis=0)
+    frequent = np.argsort(-overall, kind="stable")
+    before = np.cumsum(overall[frequent]) - overall[frequent]
+    common = frequent[(before < COMMON * overall.sum()) & (overall[frequent] > 0)]
+    entries: list[list[Entry]] = []
+    for k in range(len(found.lines)):
+        missed = common[describe.high[k, common] < 1]
+        order = missed[np.argsort(describe.lift[k, missed], kind="stable")][:N_AVOIDED]
+        entries.append([describe(k, c) for c in order])
+    return entries
+
+
+class _Describer:
+    """One category in one mission, as an entry of the results."""
+
+    def __init__(self, found: Content, categories: Sequence[str]) -> None:
+        self.found, self.categories = found, categories
+        self.lift = lifts(found.lines)
+        self.share = found.lines / np.maximum(found.lines.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        self.low, self.high = lift_interval(found.moments)
+
+    def __call__(self, k: int, c: int) -> Entry:
+        known = np.isfinite(self.high[k, c])
+        return {
+            "category": str(self.categories[c]),
+            "share": float(self.share[k, c]),
+            "lift": float(self.lift[k, c]),
+            "lift_low": float(self.low[k, c]) if known else None,
+            "lift_high": float(self.high[k, c]) if known else None,
+            "support": round(self.found.lines[k, c]),
+            "n_baskets": round(self.found.containing[k, c]),
+        }
 
 
 def _enough(lines: np.ndarray) -> float:
