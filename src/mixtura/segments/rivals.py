@@ -29,9 +29,6 @@ PRIORS_SCORING = (0.02, 0.05, 0.1, 0.2, 0.5)
 CHOOSING_LDA = 500  # earlier baskets, not learned from, on which the priors are chosen
 MOST_BASKETS_KMEANS = 100_000
 PSEUDO_COUNT = 0.01  # lines of every category in every cluster beforehand, as in mixtura's own mixtures
-    400,
-    16,
-)  # draws of topic shares: from the prior for all baskets, from its posterior for each
 
 Report = Callable[[str, int, int, str], None]
 
@@ -65,7 +62,7 @@ def rivals(
         Of the rivals' fits and of the draws for LDA.
     report : callable, optional
         ``report("rivals", done, total, text)``.
-    most_baskets_lda : int, default 20000
+    most_baskets_lda : int, default 10000
         Baskets that LDA learns from, drawn at random where there are more; 0 leaves LDA out.
 
     Returns
@@ -77,7 +74,7 @@ def rivals(
 
     Notes
     -----
-    Ctrl-C leaves out the rivals that are still to come.
+    LDA is scored on at most 8,000 of the later baskets: its `held_out` is mixtura's plus the paired difference. Ctrl-C leaves out the rivals that are still to come.
     """
     later = n_train + np.flatnonzero(np.isin(customers[n_train:], household.groups_))
     if not later.size:
