@@ -3,7 +3,8 @@
 import pytest
 
 from mixtura import exceptions
-from mixtura.segments.columns import Table, choose_columns, stem
+from mixtura.segments.columns import Table, choose_columns
+from mixtura.segments.vocabulary import stem
 
 # Column names of public data sets and of usual exports, and the parts they play.
 LAYOUTS = {
@@ -118,3 +119,31 @@ def test_an_item_table_needs_a_key_on_both_sides():
         choose_columns(lines, items, {})
     with pytest.raises(exceptions.ColumnNotFoundError, match="only in the item table"):
         choose_columns(lines, items, {"item": "size"})
+
+
+def test_a_flag_names_nobody():
+    chosen = choose_columns(Table("transactions", {**PLAIN.columns, "household": "BOOLEAN"}), None, {})
+    assert chosen["customer"].name == "customer"
+
+
+def test_the_item_may_be_a_level():
+    items = Table("items", {"product_id": "BIGINT", "category": "VARCHAR"})
+    lines = Table("transactions", {**PLAIN.columns, "product_id": "BIGINT"})
+    chosen = choose_columns(lines, items, {"category": ["items.category", "product_id"]})
+    assert {role: (column.table, column.name) for role, column in chosen.items() if role != "time"} == {
+        "customer": ("transactions", "customer"), "basket": ("transactions", "basket"),
+        "item": ("transactions", "product_id"), "item_key": ("items", "product_id"),
+        "category": ("items", "category"), "category_2": ("transactions", "product_id"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "role"),
+    [
+        ("Revenue", "DOUBLE", "amount"), ("line_total", "DECIMAL(9,2)", "amount"), ("spend", "VARCHAR", None),
+        ("amount_id", "BIGINT", None), ("Unit Price", "DOUBLE", "price"), ("price", "VARCHAR", None),
+    ],
+)  # fmt: skip
+def test_money_is_guessed_from_name_and_type(name, kind, role):
+    chosen = choose_columns(Table("transactions", {**PLAIN.columns, name: kind}), None, {})
+    assert [part for part, column in chosen.items() if column.name == name] == [role] * (role is not None)

@@ -9,7 +9,7 @@ import pytest
 
 import mixtura
 from mixtura import exceptions
-from mixtura.segments import score_transactions, segment_transactions
+from mixtura.segments import read_baskets, score_transactions, segment_transactions
 from mixtura.segments.scoring import describe_model
 from segments.shop import make_shop
 
@@ -116,3 +116,71 @@ def test_the_description_of_a_model(run, tmp_path):
     assert "Mission 1: " in text
     path = mixtura.GaussianMixture(1).fit(np.arange(6.0).reshape(-1, 1)).save(tmp_path / "gauss.mixtura")
     assert "GaussianMixture" in describe_model(path)[0]
+
+
+# Models of folded, weighted and several levels of categories: what results must keep, and what scoring does with it.
+
+
+def model_of(baskets, folder, *, known=True):
+    """A folder of results with just what scoring reads."""
+    folder.mkdir()
+    model = mixtura.GroupedMultinomialMixture(2, random_state=0).fit(baskets.counts, groups=baskets.customers)
+    model.feature_names_in_ = baskets.categories.astype(object)
+    model.save(folder / "model.mixtura")
+    content = {
+        "command": {"value": baskets.value, "where": baskets.where},
+        "columns": {role: {"name": c.name, "table": c.table} for role, c in baskets.columns.items()},
+        "data": {"item_levels": baskets.item_levels()} if known else {},
+        "missions": [{"name": "one"}, {"name": "two"}],
+    }
+    (folder / "missions.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_support": 55},
+        {"top_items": 4, "rare": "drop"},
+        {"category": ["department", "product_category"], "top_items": 3},
+        {"category": ["product_category", "product_id"], "min_support": 0.1, "rare": "drop"},
+        {"value": "amount", "price": "unit_price"},
+        {"value": "amount", "amount": "paid", "min_support": 55},
+    ],
+    ids=str,
+)
+def test_the_lines_of_the_model_count_as_they_did(shop, tmp_path, options):
+    transactions, items = shop
+    price = np.random.default_rng(3).integers(1, 99, len(transactions)) / 10
+    transactions = transactions.assign(unit_price=price, paid=price + 1)
+    trained = read_baskets(transactions, items, **options)
+    scores = score_transactions(model_of(trained, tmp_path / "run"), transactions, items)
+    assert (scores.baskets.counts != trained.counts).nnz == 0
+    assert scores.baskets.categories.tolist() == trained.categories.tolist()
+    assert scores.baskets.value == trained.value
+    assert scores.names == ["one", "two"]
+
+
+def test_new_categories_count_as_other_where_rare_ones_did(shop, tmp_path):
+    transactions, items = shop
+    new = items.assign(product_category=items.product_category.replace("BEER", "CAVIAR"))
+    folder = model_of(read_baskets(transactions, items, min_support=55), tmp_path / "folded")
+    assert score_transactions(folder, transactions, new).baskets.n_lines_used == len(transactions)
+    called = items.assign(product_category=items.product_category.replace("MILK", "(other)"))
+    folder = model_of(read_baskets(transactions, called), tmp_path / "called")
+    scores = score_transactions(folder, transactions, new)
+    assert [d.reason for d in scores.baskets.dropped] == ["a category that the model does not know"]
+    folder = model_of(read_baskets(transactions, items, min_support=55), tmp_path / "file", known=False)
+    assert score_transactions(folder, transactions, new).baskets.n_lines_used == len(transactions)
+
+
+def test_money_is_asked_for_only_where_it_counts(shop, tmp_path):
+    transactions, items = shop
+    paid = transactions.assign(amount=1.5)
+    lines = model_of(read_baskets(paid, items), tmp_path / "lines")
+    assert score_transactions(lines, transactions, items).baskets.amounts is None
+    weighted = model_of(read_baskets(paid, items, value="amount"), tmp_path / "amount")
+    with pytest.raises(exceptions.ColumnNotFoundError, match=r"the amount column 'transactions\.amount'"):
+        score_transactions(weighted, transactions, items)
+    scores = score_transactions(weighted, transactions.assign(paid=1.5), items, amount="paid")
+    assert scores.baskets.amount_column == "paid"

@@ -6,14 +6,13 @@ missions.json.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mixtura.exceptions import ColumnNotFoundError, InvalidParameterError, did_you_mean
-from mixtura.segments.vocabulary import IDENTIFIERS, LABELS, NUMBERS, STEMS, WORDS
+from mixtura.segments.vocabulary import IDENTIFIERS, LABELS, NUMBERS, STEMS, stem
 
-__all__ = ["Column", "Table", "choose_columns", "key_column", "level_columns", "stem"]
+__all__ = ["Column", "Table", "choose_columns", "key_column", "level_columns"]
 
 MEASURES = {"quantity", "amount", "price"}
 REQUIRED = ("customer", "category", "time")
@@ -63,32 +62,6 @@ class Column:
     guessed: bool
 
 
-def stem(name: str) -> tuple[str, str]:
-    """Take a column name apart into what is labelled and the kind of label.
-
-    Parameters
-    ----------
-    name : str
-        A column name in any of the usual spellings.
-
-    Returns
-    -------
-    stem : str
-        Lower case, words joined by underscores, abbreviations written out, without the kind.
-    kind : str
-        The last word when it is a kind of label (``"id"``, ``"name"``, ...), or nothing.
-
-    Examples
-    --------
-    >>> stem("CustID"), stem("Invoice No."), stem("product category")
-    (('customer', 'id'), ('invoice', 'no'), ('product_category', ''))
-    """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    words = [WORDS.get(word, word) for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
-    kind = words[-1] if len(words) > 1 and words[-1] in IDENTIFIERS + LABELS else ""
-    return "_".join(words[:-1] if kind else words), kind
-
-
 def choose_columns(
     transactions: Table, items: Table | None, given: Mapping[str, str | Sequence[str] | None]
 ) -> dict[str, Column]:
@@ -130,19 +103,20 @@ def choose_columns(
     tables = [transactions] if items is None else [transactions, items]
     chosen: dict[str, Column] = {}
     names, levels = _one_each(given, tables)
-    taken = {
-        (column.table, column.name)
-        for role, name in names.items()
-        if name is not None and role != "item_key"
-        for column in [_named(role, name, tables)]
-    } | {(column.table, column.name) for column in levels.values()}
+    found = {
+        role: _named(role, name, tables) for role, name in names.items() if name and role in STEMS
+    } | levels
+    taken = {(column.table, column.name) for column in found.values()}
+    as_categories = {(column.table, column.name) for column in level_columns(found)}
     for role in STEMS:
         name = names.get(role)
         if role == "item" and items is None and name is None:
             continue
         # Categories are a property of items, prices may be; everything else is a property of the line.
         places = {"category": tables[::-1], "price": tables}.get(role, [transactions])
-        column = _named(role, name, tables) if name is not None else _guessed(role, places, taken)
+        # The item itself may be a category.
+        free = taken - as_categories if role == "item" else taken
+        column = _named(role, name, tables) if name is not None else _guessed(role, places, free)
         if column is not None:
             chosen[role] = column
             taken.add((column.table, column.name))
@@ -215,11 +189,7 @@ def _guessed(role: str, tables: Sequence[Table], taken: set[tuple[str, str]]) ->
             what, kind = stem(name)
             if (table.name, name) in taken or what not in STEMS[role]:
                 continue
-            if role == "time" and not _is_time(what, kind_of_value):
-                continue
-            if role in MEASURES and kind:
-                continue
-            if role in {"amount", "price"} and not kind_of_value.startswith(NUMBERS):
+            if not _fits(role, what, kind, kind_of_value):
                 continue
             readable = 0 if (kind in labels if labels else kind in IDENTIFIERS) else 1 if not kind else 2
             rank = (STEMS[role].index(what), place, readable)
@@ -236,6 +206,16 @@ def _guessed(role: str, tables: Sequence[Table], taken: set[tuple[str, str]]) ->
             table_name, name, kind = stamped[0]
             found = Column(role, name, table_name, kind, guessed=True)
     return found
+
+
+def _fits(role: str, what: str, kind_of_label: str, kind_of_value: str) -> bool:
+    """Whether a column with a telling name can play the part by its values."""
+    if role == "time":
+        return _is_time(what, kind_of_value)
+    if role in MEASURES:
+        number = role == "quantity" or kind_of_value.startswith(NUMBERS)
+        return number and not kind_of_label
+    return role == "category" or kind_of_value != "BOOLEAN"  # a flag, "member", names nobody
 
 
 def _is_time(what: str, kind: str) -> bool:

@@ -55,15 +55,15 @@ def read_customers(
         f"SELECT typeof(any_value({identifier(connection, key)})) = (SELECT typeof(any_value(customer)) FROM baskets) "
         "FROM customers"
     ).fetchone()[0]
-    mine, theirs = "who", identifier(connection, key)
+    mine, theirs = "shoppers.customer", identifier(connection, key)
     if not same_kind:
         mine, theirs = f"CAST({mine} AS VARCHAR)", f"CAST({theirs} AS VARCHAR)"
     names = [name for name in table.columns if name != key.name]
     found = connection.execute(
         f"""
-        SELECT who, {place(key)} IS NOT NULL AS matched
+        SELECT shoppers.customer AS who, {place(key)} IS NOT NULL AS matched
                {"".join(f", {_cast(name, table.columns[name])}" for name in names)}
-        FROM (SELECT DISTINCT customer AS who FROM baskets) LEFT JOIN customers ON {mine} = {theirs}
+        FROM (SELECT DISTINCT customer FROM baskets) AS shoppers LEFT JOIN customers ON {mine} = {theirs}
         """
     ).fetchnumpy()
     order = np.argsort(plain_array(found.pop("who")), kind="stable")

@@ -181,7 +181,9 @@ def settle(baskets: Mapping[Value, int], rules: Rules, n_baskets: int, levels: S
             {text for n, text in frequent if not rules.counts_baskets or -n >= rules.least(n_baskets)}
         )
     places = Counter(_key(text) for texts in kept for text in texts)
-    names, level_of, column = [], [], {}
+    names: list[str] = []
+    level_of: list[int] = []
+    column: dict[Value, int] = {}
     n_rare = 0
     for number, texts in enumerate(kept):
         for text in sorted(texts):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-__all__ = ["IDENTIFIERS", "LABELS", "NUMBERS", "STEMS", "WORDS"]
+__all__ = ["IDENTIFIERS", "LABELS", "NUMBERS", "STEMS", "WORDS", "stem"]
 
 # DuckDB's types of numbers, by their beginnings.
 NUMBERS = (
@@ -61,3 +62,29 @@ WORDS = {
 # reads best, for a category the second.
 IDENTIFIERS = ("id", "key", "no", "num", "nr", "number", "code", "uuid")
 LABELS = ("name", "description", "label", "title")
+
+
+def stem(name: str) -> tuple[str, str]:
+    """Take a column name apart into what is labelled and the kind of label.
+
+    Parameters
+    ----------
+    name : str
+        A column name in any of the usual spellings.
+
+    Returns
+    -------
+    stem : str
+        Lower case, words joined by underscores, abbreviations written out, without the kind.
+    kind : str
+        The last word when it is a kind of label (``"id"``, ``"name"``, ...), or nothing.
+
+    Examples
+    --------
+    >>> stem("CustID"), stem("Invoice No."), stem("product category")
+    (('customer', 'id'), ('invoice', 'no'), ('product_category', ''))
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    words = [WORDS.get(word, word) for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
+    kind = words[-1] if len(words) > 1 and words[-1] in IDENTIFIERS + LABELS else ""
+    return "_".join(words[:-1] if kind else words), kind
