@@ -134,6 +134,10 @@ def test_edges_say_unknown_and_never_negative():
     alone = naming.content(counts, soft(missions), np.repeat("c", len(customers)))
     assert all(entry["lift_low"] is None for entries in naming.top(alone, CATEGORIES) for entry in entries)
     assert naming.avoided(alone, CATEGORIES) == [[], [], []]
+    # The same where the customers are not known.
+    bare = naming.Content(alone.baskets, alone.lines, alone.containing)
+    assert (bare + bare).moments is (bare + alone).moments is None
+    assert naming.top(bare, CATEGORIES) == naming.top(alone, CATEGORIES)
     # One mission: every lift is 1, and surely so where there are lines enough.
     one = naming.content(counts, np.ones((len(customers), 1)), customers)
     low, high = lift_interval(one.moments)

@@ -40,14 +40,14 @@ class Content:
         Expected lines of each category.
     containing : ndarray, shape (K, C)
         Expected baskets that contain each category.
-    moments : LiftMoments
-        What the intervals of the lifts are made of.
+    moments : LiftMoments, optional
+        What the intervals of the lifts are made of; without it they are unknown.
     """
 
     baskets: np.ndarray
     lines: np.ndarray
     containing: np.ndarray
-    moments: LiftMoments
+    moments: LiftMoments | None = None
 
     def __add__(self, other: Content) -> Content:
         """Sums over the baskets of both, which belong to different customers."""
@@ -55,7 +55,7 @@ class Content:
             self.baskets + other.baskets,
             self.lines + other.lines,
             self.containing + other.containing,
-            self.moments + other.moments,
+            None if self.moments is None or other.moments is None else self.moments + other.moments,
         )
 
 
@@ -166,7 +166,8 @@ class _Describer:
         self.found, self.categories = found, categories
         self.lift = lifts(found.lines)
         self.share = found.lines / np.maximum(found.lines.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        self.low, self.high = lift_interval(found.moments)
+        unknown = np.full(found.lines.shape, np.nan)
+        self.low, self.high = (unknown, unknown) if found.moments is None else lift_interval(found.moments)
 
     def __call__(self, k: int, c: int) -> Entry:
         known = np.isfinite(self.high[k, c])

@@ -74,7 +74,8 @@ def rivals(
 
     Notes
     -----
-    LDA is scored on at most 8,000 of the later baskets: its `held_out` is mixtura's plus the paired difference. Ctrl-C leaves out the rivals that are still to come.
+    LDA is scored on at most 8,000 of the later baskets: its `held_out` is mixtura's plus the paired difference. Ctrl-C leaves
+    out the rivals that are still to come.
     """
     later = n_train + np.flatnonzero(np.isin(customers[n_train:], household.groups_))
     if not later.size:
