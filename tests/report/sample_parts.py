@@ -193,7 +193,7 @@ def associations(
     """Pairs bought together more often than alone would explain, in all baskets and within missions."""
     rows = []
     for mission in [{"number": 0, "top": [{"category": name} for name in names[:8]]}, *missions]:
-        items = [entry["category"] for entry in mission["top"]][:6]
+        items = list(dict.fromkeys([*(entry["category"] for entry in mission["top"][:6]), *names[:2]]))
         for _ in range(5):
             a, b = rng.choice(len(items), 2, replace=False)
             value = float(1.1 + rng.gamma(1.5, 0.8))
