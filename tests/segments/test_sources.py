@@ -3,6 +3,8 @@
 # ruff: noqa: S608 - the queries are the thing that is tested
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -91,10 +93,20 @@ def test_files_that_are_no_databases(database, tmp_path):
         exceptions.InvalidDataError, match=r"could not be opened as a DuckDB file: .* Expected"
     ):
         read_baskets(f"{tmp_path / 'text.db'}::sales")
-    with duckdb.connect(database), pytest.raises(exceptions.InvalidDataError, match="Close the program that"):
-        read_baskets(f"{database}::sales")
     with pytest.raises(exceptions.InvalidDataError, match="names no file before '::'"):
         read_baskets("::sales")
+
+
+def test_a_file_that_another_program_writes(database):
+    hold = (
+        "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(exceptions.InvalidDataError, match="Close the program that has it open"):
+            read_baskets(f"{database}::sales")
+        other.stdin.close()
 
 
 def test_a_query_without_a_file_repairs_what_is_read(shop, tmp_path):

@@ -178,10 +178,12 @@ def _tables_in(connection: Any, database: str) -> list[tuple[str, str]]:
     return list(
         connection.execute(
             """
-            SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $name
-            UNION ALL
-            SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = $name AND NOT internal
-            ORDER BY schema_name <> 'main', 1, 2
+            SELECT schema_name, name FROM (
+                SELECT database_name, schema_name, table_name AS name FROM duckdb_tables()
+                UNION ALL
+                SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal
+            )
+            WHERE database_name = $name ORDER BY schema_name <> 'main', schema_name, name
             """,
             {"name": database},
         ).fetchall()
