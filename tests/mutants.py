@@ -11,8 +11,18 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import multivariate_normal, norm, poisson
 
-from contract.specimens import MATRICES, MEANS, NORMAL, PLANE, SHARES, _multinomial_log_density, _normal
-from mixtura.components import Full, Gaussian
+from contract.specimens import (
+    ALPHA,
+    MATRICES,
+    MEANS,
+    NORMAL,
+    PLANE,
+    SHARES,
+    _dirichlet_multinomial_log_density,
+    _multinomial_log_density,
+    _normal,
+)
+from mixtura.components import DirichletMultinomial, Full, Gaussian
 from mixtura.exceptions import Degenerate, DegenerateComponentError
 from mixtura.families import ExponentialFamily, FamilyComponents, Normal
 from mixtura.families.multinomial import MultinomialComponents
@@ -236,6 +246,21 @@ class AllSharesCounted(MultinomialComponents):
         return self.natural.size
 
 
+class SharesNotDrawn(DirichletMultinomial):
+    """Every row is drawn with the profile itself: no overdispersion."""
+
+    def sample(self, component, n, rng):
+        totals = rng.choice(self.totals, size=n)
+        return rng.multinomial(totals, self.probabilities[component]).astype(float)
+
+
+class TotalNotRaised(DirichletMultinomial):
+    """The score of the total is taken at A instead of n + A: every row then counts alike."""
+
+    def log_prob(self, block):
+        return super().log_prob(block._replace(totals=np.ones(len(block.totals))))
+
+
 class SingleSums(Gaussian):
     def expected_statistics(self, block, resp):
         sums = super().expected_statistics(block, resp)
@@ -439,6 +464,10 @@ CATALOGUE = {
     "coordinates come back changed": _gaussian(CovarianceNotInverse),
     "coordinates that are not valid everywhere": _component(NegativeVarianceAllowed()),
     "shares counted as free": _component(AllSharesCounted(np.log(SHARES), np.array([5, 9]))),
+    "shares of units not drawn": _component(SharesNotDrawn(ALPHA, np.array([5, 9]))),
+    "row totals left out of the density": _component(
+        TotalNotRaised(ALPHA, np.array([5, 9])), log_density=_dirichlet_multinomial_log_density
+    ),
     "sums in single precision": _gaussian(SingleSums),
     "first empty component hides the others": _gaussian(FirstEmptyHidesOthers),
     "empty component filled in silently": _component(EmptyFilledIn()),

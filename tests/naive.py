@@ -6,7 +6,7 @@ Slow on purpose. Lists in, lists out; only the special functions come from elsew
 from itertools import product
 from math import exp, lgamma, log, pi
 
-from scipy.special import digamma
+from scipy.special import digamma, polygamma
 
 # --- linear algebra -----------------------------------------------------------------------------------------------
 
@@ -143,6 +143,72 @@ def multinomial_em(rows, weights, shares, steps, pseudo_count=0.0):
             weights = [sum(r[k] for r in resp) / len(rows) for k in range(len(weights))]
             shares = multinomial_m_step(rows, resp, pseudo_count)
     return weights, shares, history
+
+
+# --- Dirichlet-multinomials ---------------------------------------------------------------------------------------
+
+
+def dirichlet_multinomial_log_density(x, alpha):
+    total = lgamma(sum(x) + 1.0) + lgamma(sum(alpha)) - lgamma(sum(x) + sum(alpha))
+    for count, a in zip(x, alpha, strict=True):
+        total += lgamma(count + a) - lgamma(a) - lgamma(count + 1.0)
+    return total
+
+
+def solve(matrix, right):
+    """Gauss's elimination with pivots."""
+    size = len(right)
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda m: abs(rows[m][i]))
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        for m in range(i + 1, size):
+            factor = rows[m][i] / rows[i][i]
+            rows[m] = [a - factor * b for a, b in zip(rows[m], rows[i], strict=True)]
+    result = [0.0] * size
+    for i in reversed(range(size)):
+        rest = rows[i][size] - sum(rows[i][m] * result[m] for m in range(i + 1, size))
+        result[i] = rest / rows[i][i]
+    return result
+
+
+def dirichlet_multinomial_newton(rows, resp, alpha, farthest=1.5):
+    """One Newton step of one component in log alpha, with the whole Hessian written out."""
+    size, total = len(alpha), sum(alpha)
+    gradient, hessian = [0.0] * size, [[0.0] * size for _ in range(size)]
+    for x, r in zip(rows, resp, strict=True):
+        n = sum(x)
+        slope = float(digamma(total)) - float(digamma(n + total))
+        bend = float(polygamma(1, total)) - float(polygamma(1, n + total))
+        for i in range(size):
+            own = float(digamma(x[i] + alpha[i])) - float(digamma(alpha[i]))
+            gradient[i] += r * alpha[i] * (own + slope)
+            hessian[i][i] += r * alpha[i] ** 2 * float(polygamma(1, x[i] + alpha[i]) - polygamma(1, alpha[i]))
+            for j in range(size):
+                hessian[i][j] += r * alpha[i] * alpha[j] * bend
+    for i in range(size):
+        hessian[i][i] += min(gradient[i], 0.0)  # the part that makes it less concave is left out
+    step = solve([[-value for value in row] for row in hessian], gradient)
+    factor = min(1.0, farthest / max(abs(value) for value in step))
+    return [a * exp(factor * value) for a, value in zip(alpha, step, strict=True)]
+
+
+def dirichlet_multinomial_fixed_point(rows, resp, alpha):
+    """One step of the bounds: a tangent in log alpha for counts of at least 1, in alpha after taking out log alpha below."""
+    total, result = sum(alpha), []
+    downhill = sum(
+        r * float(digamma(sum(x) + total) - digamma(total)) for x, r in zip(rows, resp, strict=True)
+    )
+    for j, a in enumerate(alpha):
+        logs, slope = 0.0, downhill
+        for x, r in zip(rows, resp, strict=True):
+            if x[j] >= 1.0:
+                logs += r * a * float(digamma(x[j] + a) - digamma(a))
+            elif x[j] > 0.0:
+                logs += r
+                slope += r * float(digamma(1.0 + a) - digamma(x[j] + a))
+        result.append(logs / slope)
+    return result
 
 
 # --- weights per group --------------------------------------------------------------------------------------------

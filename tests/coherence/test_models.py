@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 import mixtura
 from contract import specimens
-from mixtura.components import COVARIANCES, Gaussian
+from mixtura.components import COVARIANCES, DirichletMultinomial, Gaussian
 from mixtura.data import column_encoding, count_encoding, make_source
 from mixtura.executors import Serial, Threads
 from mixtura.families import FamilyComponents, Normal
@@ -47,13 +47,15 @@ def model_of(name):
         return LatentMixture(family, Independent(np.zeros(3)), count_encoding(x)), x, None
     x = count_table()
     components = MultinomialComponents(np.log(np.random.default_rng(3).dirichlet(np.full(6, 2.0), size=3)))
+    if "dirichlet" in name:
+        components = DirichletMultinomial(np.random.default_rng(3).gamma(2.0, 2.0, size=(3, 6)))
+        if "fractional" in name:
+            x = 0.4 * x + 0.05
     law = {
-        "multinomial": Independent(np.log([0.2, 0.3, 0.5])),
-        "sparse multinomial": Independent(np.log([0.2, 0.3, 0.5])),
         "grouped": Grouped(np.array([2.0, 3.0, 5.0])),
         "grouped, fixed": Grouped(np.array([2.0, 3.0, 5.0]), learn=False),
         "plug-in": GroupedPlugIn(np.log([0.2, 0.3, 0.5])),
-    }[name]
+    }.get(name, Independent(np.log([0.2, 0.3, 0.5])))
     units = None if isinstance(law, Independent) else offsets
     table = sp.csr_matrix(x) if name.startswith("sparse") else x
     return LatentMixture(components, law, count_encoding(x)), table, units
@@ -64,6 +66,9 @@ MODELS = [
     "normal family",
     "multinomial",
     "sparse multinomial",
+    "dirichlet multinomial",
+    "fractional dirichlet multinomial",
+    "sparse dirichlet multinomial",
     "grouped",
     "grouped, fixed",
     "plug-in",

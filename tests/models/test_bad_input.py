@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture, select
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families import Normal
+from mixtura.models import DirichletMultinomialMixture
 
 COUNTS = np.array([[5.0, 1, 0], [4, 0, 1], [0, 1, 6], [1, 0, 5], [0, 2, 2]])
 ROWS = np.random.default_rng(0).normal(size=(20, 2))
@@ -24,7 +25,7 @@ def says(action, kind, *patterns):
 
 
 # --- tables -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("cls", [MultinomialMixture, GroupedMultinomialMixture])
+@pytest.mark.parametrize("cls", [MultinomialMixture, GroupedMultinomialMixture, DirichletMultinomialMixture])
 @pytest.mark.parametrize("sparse", [False, True])
 class TestCounts:
     def fit(self, cls, sparse, position, value):
@@ -73,7 +74,14 @@ def test_a_negative_count_in_a_data_frame_is_named_by_its_column():
 
 
 @pytest.mark.parametrize(
-    "estimator", [GaussianMixture(), MultinomialMixture(), GroupedMultinomialMixture(), Mixture()]
+    "estimator",
+    [
+        GaussianMixture(),
+        MultinomialMixture(),
+        GroupedMultinomialMixture(),
+        DirichletMultinomialMixture(),
+        Mixture(),
+    ],
 )
 class TestEveryClass:
     def test_more_components_than_rows(self, estimator):

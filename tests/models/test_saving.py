@@ -14,6 +14,7 @@ import pytest
 import mixtura
 from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture
 from mixtura.exceptions import ModelFileError, OutputError
+from mixtura.models import DirichletMultinomialMixture
 
 ROWS = np.random.default_rng(0).normal(size=(80, 2)) + np.repeat([[0.0], [5.0]], 40, axis=0)
 COUNTS = np.random.default_rng(1).poisson([3, 1, 2, 0.5], size=(80, 4)).astype(float)
@@ -28,6 +29,7 @@ def fitted(name):
             for kind in ("full", "tied", "diag", "spherical")
         },
         "multinomial": lambda: MultinomialMixture(2, random_state=0).fit(COUNTS),
+        "dirichlet multinomial": lambda: DirichletMultinomialMixture(2, random_state=0).fit(COUNTS / 3.0),
         "grouped": lambda: GroupedMultinomialMixture(2, tol=0.1, random_state=0).fit(COUNTS, groups=GROUPS),
         "grouped by name": lambda: GroupedMultinomialMixture(2, tol=0.1, random_state=0).fit(
             COUNTS, groups=[f"household {g}" for g in GROUPS]
@@ -44,6 +46,7 @@ NAMES = [
     "diag",
     "spherical",
     "multinomial",
+    "dirichlet multinomial",
     "grouped",
     "grouped by name",
     "grouped, infinite",

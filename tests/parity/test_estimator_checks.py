@@ -6,6 +6,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
+from mixtura.models import DirichletMultinomialMixture
 
 # The check reads classifier tags of everything that has predict_proba and takes sparse rows; a mixture is no classifier
 # and has none, so the check itself ends in an AttributeError (scikit-learn 1.9, `_check_estimator_sparse_container`).
@@ -16,7 +17,11 @@ READS_CLASSIFIER_TAGS = dict.fromkeys(
 
 
 def expected_failures(estimator):
-    return READS_CLASSIFIER_TAGS if isinstance(estimator, MultinomialMixture) else {}
+    return (
+        READS_CLASSIFIER_TAGS
+        if isinstance(estimator, MultinomialMixture | DirichletMultinomialMixture)
+        else {}
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +33,7 @@ def _warnings_as_for_any_estimator():
 
 
 @parametrize_with_checks(
-    [GaussianMixture(), MultinomialMixture(), GroupedMultinomialMixture()],
+    [GaussianMixture(), MultinomialMixture(), GroupedMultinomialMixture(), DirichletMultinomialMixture()],
     expected_failed_checks=expected_failures,
 )
 def test_estimator_check(estimator, check):

@@ -1,6 +1,16 @@
-"""Components that are not plain families: Gaussians and their covariance structures."""
+"""Components that are not plain families: Gaussians with their covariance structures, Dirichlet-multinomials."""
 
 from mixtura.components.covariance import COVARIANCES, CovarianceModel, Diagonal, Full, Spherical, Tied
+from mixtura.components.dirichlet_multinomial import DirichletMultinomial
 from mixtura.components.gaussian import Gaussian
 
-__all__ = ["COVARIANCES", "CovarianceModel", "Diagonal", "Full", "Gaussian", "Spherical", "Tied"]
+__all__ = [
+    "COVARIANCES",
+    "CovarianceModel",
+    "Diagonal",
+    "DirichletMultinomial",
+    "Full",
+    "Gaussian",
+    "Spherical",
+    "Tied",
+]

@@ -1,9 +1,17 @@
 """User classes with the familiar fit and predict."""
 
+from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.loading import load
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 
-__all__ = ["GaussianMixture", "GroupedMultinomialMixture", "Mixture", "MultinomialMixture", "load"]
+__all__ = [
+    "DirichletMultinomialMixture",
+    "GaussianMixture",
+    "GroupedMultinomialMixture",
+    "Mixture",
+    "MultinomialMixture",
+    "load",
+]

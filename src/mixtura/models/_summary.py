@@ -51,13 +51,21 @@ def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
     order = np.argsort(mixture.weights_)[::-1]
     if centres is None:
         return ["component", "weight"], [[str(k), f"{mixture.weights_[k]:.4f}"] for k in order]
-    shown = names[:_WIDEST]
-    header = ["component", "weight", *shown, *(["..."] if len(names) > _WIDEST else [])]
+    shown, concentrations = names[:_WIDEST], _concentrations(mixture)
+    more = ["concentration"] if len(concentrations) else []
+    header = ["component", "weight", *more, *shown, *(["..."] if len(names) > _WIDEST else [])]
     rows = []
     for k in order:
-        cells = [f"{value:.4g}" for value in np.atleast_1d(centres[k])[:_WIDEST]]
+        values = [*([concentrations[k]] if more else []), *np.atleast_1d(centres[k])[:_WIDEST]]
+        cells = [f"{value:.4g}" for value in values]
         rows.append([str(k), f"{mixture.weights_[k]:.4f}", *cells, *([""] if len(names) > _WIDEST else [])])
     return header, rows
+
+
+def _concentrations(mixture: Any) -> Any:
+    """Concentration of each component; empty where components have none (that of a law of groups is one number)."""
+    values = getattr(mixture, "concentration_", ())
+    return values if np.ndim(values) else ()
 
 
 def as_text(mixture: Any) -> str:
@@ -102,6 +110,8 @@ def tidy(mixture: Any) -> dict[str, list[Any]]:
 
     for k, weight in enumerate(mixture.weights_):
         add(k, "weight", "", "", weight)
+    for k, value in enumerate(_concentrations(mixture)):
+        add(k, "concentration", "", "", value)
     for attribute, parameter in (("means_", "mean"), ("profiles_", "probability")):
         for k, row in enumerate(getattr(mixture, attribute, ())):
             for name, value in zip(names, row, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from mixtura.components import Gaussian
+from mixtura.components import DirichletMultinomial, Gaussian
 from mixtura.data import column_encoding, count_encoding
 from mixtura.exceptions import InvalidParameterError, ModelFileError
 from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
@@ -126,7 +126,9 @@ class Mixture(BaseMixture):
             column_encoding(X, sample_weight) if component.centred else count_encoding(X),
             component,
             lambda counts: Independent(np.log(np.maximum(counts, 1e-300))),
-            count_embeddings if isinstance(component, MultinomialComponents) else gaussian_embeddings,
+            count_embeddings
+            if isinstance(component, MultinomialComponents | DirichletMultinomial)
+            else gaussian_embeddings,
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
@@ -134,10 +136,8 @@ class Mixture(BaseMixture):
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         if self.warm_start and hasattr(self, "components_"):
             return self._from_fitted(problem, self)
-        blank = (
-            getattr(problem.components, "_mean", None) is None
-            and getattr(problem.components, "_natural", None) is None
-        )
+        given = ("_mean", "_natural", "_alpha")
+        blank = all(getattr(problem.components, name, None) is None for name in given)
         if blank:
             return None
         start = _shifted(problem.components, problem.encoding.origin)

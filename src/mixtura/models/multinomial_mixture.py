@@ -6,28 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.utils.validation import validate_data
 
 from mixtura.data import count_encoding
-from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families.multinomial import MultinomialComponents
-from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import given_start
+from mixtura.inference.driver import Progress
 from mixtura.inference.initialize import count_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._base import BaseMixture
+from mixtura.models._counts import CountMixture, check_probabilities, independent, row_totals
 from mixtura.protocols import Array, Executor
 from mixtura.statistics import Statistics
-from mixtura.structures import Independent, LatentMixture
 
 __all__ = ["MultinomialMixture"]
 
-_SHARED = frozenset({"n_units"})
 
-
-class MultinomialMixture(BaseMixture):
+class MultinomialMixture(CountMixture):
     """Mixture of multinomials over count rows, dense or sparse (sparse rows are never densified).
 
     A component is a profile: probabilities of the C categories. Row totals are taken as given, so a long basket
@@ -91,6 +84,8 @@ class MultinomialMixture(BaseMixture):
     True
     """
 
+    _fitted: ClassVar[str] = "profiles_"
+    _kind: ClassVar[str] = "multinomial"
     _saved_arrays: ClassVar[tuple[str, ...]] = ("weights_", "profiles_", "totals_")
 
     def __init__(
@@ -128,34 +123,13 @@ class MultinomialMixture(BaseMixture):
         self.callbacks = callbacks
         self.executor = executor
 
-    def _validate(self, X: Any, *, reset: bool) -> Any:
-        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=np.float64, ensure_min_samples=1)
-        data = X.data if sp.issparse(X) else X
-        if data.size and data.min() < 0:
-            row, column, value = _first_bad(X, lambda values: values < 0)
-            name = self.feature_names_in_[column] if hasattr(self, "feature_names_in_") else column
-            msg = (
-                f"Negative values in data passed to {type(self).__name__}: row {row}, column {name} is {value:g}; expected counts "
-                "of at least 0. Remove returns, or give them a category of their own."
-            )
-            raise InvalidDataError(msg)
-        return X
-
-    def _check_rows(self, X: Any, weight: Array | None) -> None:
-        super()._check_rows(X, weight)
-        counted = X if weight is None else X[weight > 0]
-        if not counted.sum() > 0:
-            which = "" if weight is None else " in the rows of positive weight"
-            msg = f"All counts are zero{which}; expected at least one positive count. Look at the columns and filters."
-            raise InvalidDataError(msg)
-
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
         return Problem(
             X,
             sample_weight,
             count_encoding(X),
-            MultinomialComponents(totals=_totals(X)),
-            _independent,
+            MultinomialComponents(totals=row_totals(X)),
+            independent,
             count_embeddings,
             lambda n_components: Maximization(
                 self._prior(X.shape[1], n_components), policy(self.on_degenerate)
@@ -180,92 +154,12 @@ class MultinomialMixture(BaseMixture):
         }
         return Statistics(parts=parts, stamp=count_encoding(np.empty((0, n_features))).stamp)
 
-    def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
-        weights, profiles = self.weights_init, self.profiles_init
-        if self.warm_start and hasattr(self, "profiles_"):
-            weights, profiles = self.weights_, self.profiles_
-        if weights is None and profiles is None:
-            return None
-        shape = (self.n_components, problem.encoding.n_features)
-        weights = None if weights is None else self._checked_start("weights_init", weights, shape[:1])
-        profiles = None if profiles is None else self._checked_start("profiles_init", profiles, shape)
-        if weights is None or profiles is None:
-            model: Any = given_start(problem, rng, self.init_params)
-            weights = model.structure.weights if weights is None else weights
-            profiles = model.components.probabilities if profiles is None else profiles
+    def _components(self, parameters: Array, totals: Array) -> MultinomialComponents:
         with np.errstate(divide="ignore"):
-            return LatentMixture(
-                _profiled(problem, np.log(profiles)), problem.structure(weights), problem.encoding
-            )
+            return MultinomialComponents(np.log(parameters), totals)
 
-    def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
-        if not isinstance(other, MultinomialMixture) or other.n_features_in_ != problem.encoding.n_features:
-            found = f"{type(other).__name__} of {other.n_features_in_} columns"
-            msg = f"init_params is a fitted {found}; expected a multinomial mixture of {problem.encoding.n_features} columns."
-            raise InvalidParameterError(msg)
-        with np.errstate(divide="ignore"):
-            profiles = _profiled(problem, np.log(other.profiles_))
-        return LatentMixture(profiles, self._structure_like(problem, other), problem.encoding)
+    def _parameters(self, components: Any) -> Array:
+        return np.asarray(components.probabilities)
 
-    def _structure_like(self, problem: Problem, other: BaseMixture) -> Any:
-        return problem.structure(other.weights_)
-
-    def _checked_start(self, name: str, given: Any, shape: tuple[int, ...]) -> Array:
-        array = np.asarray(given, dtype=np.float64)
-        if array.shape != shape:
-            msg = f"{name} has shape {array.shape}; expected {shape}, (components{', categories' * (len(shape) - 1)})."
-            raise InvalidParameterError(msg)
-        if (
-            not np.isfinite(array).all()
-            or (array < 0).any()
-            or np.any(np.abs(array.sum(axis=-1) - 1.0) > 1e-6)
-        ):
-            msg = f"{name} must hold probabilities: at least 0, rows summing to one; found sums {np.atleast_1d(array.sum(axis=-1))[:3]}."
-            raise InvalidParameterError(msg)
-        return array
-
-    def _publish(self, result: FitResult) -> None:
-        self.weights_ = result.model.structure.weights
-        self.profiles_ = result.model.components.probabilities
-        self.totals_ = result.model.components.totals
-
-    def _model(self) -> LatentMixture:
-        with np.errstate(divide="ignore"):
-            components = MultinomialComponents(np.log(self.profiles_), self.totals_)
-            return LatentMixture(
-                components, Independent(np.log(self.weights_)), count_encoding(self.profiles_)
-            )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        return tags
-
-
-def _profiled(problem: Problem, log_profiles: Array) -> MultinomialComponents:
-    blank: Any = problem.components
-    return MultinomialComponents(log_profiles, blank.totals)
-
-
-def _independent(counts: Array) -> Independent:
-    with np.errstate(divide="ignore"):
-        return Independent(np.log(counts))
-
-
-def _totals(X: Any) -> Array:
-    """Up to a thousand row totals, for sampling rows of realistic size."""
-    totals = np.asarray(X.sum(axis=1), dtype=np.float64).ravel()
-    if len(totals) > 1000:
-        totals = np.sort(totals)[np.linspace(0, len(totals) - 1, 1000).astype(int)]
-    return np.round(totals).astype(np.int64)
-
-
-def _first_bad(X: Any, test: Callable[[Array], Array]) -> tuple[int, int, float]:
-    """Row, column and value of the first entry for which the test holds."""
-    if sp.issparse(X):
-        position = int(np.flatnonzero(test(X.data))[0])
-        row = int(np.searchsorted(X.indptr, position, side="right") - 1)
-        return row, int(X.indices[position]), float(X.data[position])
-    rows, columns = np.nonzero(test(X))
-    return int(rows[0]), int(columns[0]), float(X[rows[0], columns[0]])
+    def _check_parameters(self, name: str, parameters: Array) -> None:
+        check_probabilities(name, parameters)
