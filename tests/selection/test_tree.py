@@ -131,7 +131,7 @@ def test_divergence_of_gaussians_is_the_sum_of_both_directions():
 
     merges = naive.segment_tree(mixture.predict_proba(X).tolist(), cost)
     assert_same_tree(tree, merges)
-    np.testing.assert_allclose(tree.heights_, np.maximum.accumulate([c for _, c in merges]), rtol=1e-6)
+    np.testing.assert_allclose(tree.heights_, np.cumsum([c for _, c in merges]), rtol=1e-6)
 
 
 def test_divergence_of_multinomials_is_the_sum_of_both_directions(shop):
@@ -145,7 +145,7 @@ def test_divergence_of_multinomials_is_the_sum_of_both_directions(shop):
 
     merges = naive.segment_tree(mixture.predict_proba(X).tolist(), cost)
     assert_same_tree(tree, merges)
-    np.testing.assert_allclose(tree.heights_, np.maximum.accumulate([c for _, c in merges]), rtol=1e-6)
+    np.testing.assert_allclose(tree.heights_, np.cumsum([c for _, c in merges]), rtol=1e-6)
 
 
 def test_divergence_without_closed_form_or_without_end_says_what_to_do(shop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def plot_profiles(
     axes : array of matplotlib Axes, optional
         Where to draw, one for each component; by default a new figure.
     names : sequence of str, optional
-        Names of the components; None numbers them from 1.
+        Names of the components; None: the numbers of `predict`.
     features : sequence of str, optional
         Names of the categories; by default those of the fit, or numbers.
     base : array_like, shape (C,), optional
@@ -78,12 +79,14 @@ def plot_profiles(
         )
     profiles, weights = np.asarray(mixture.profiles_, dtype=float), np.asarray(mixture.weights_, dtype=float)
     n_components, n_features = profiles.shape
-    names = style.checked_names(names, n_components, "components")
+    numbered = [f"component {k}" for k in range(n_components)]
+    names = numbered if names is None else style.checked_names(names, n_components, "components")
     found = [style.feature_name(mixture, j) for j in range(n_features)] if features is None else features
     labels = style.checked_names(found, n_features, "categories")
     average = _base(base, weights, profiles)
     order = np.argsort(-weights, kind="stable")
     n_top = min(n_top, n_features)
+    own_figure = axes is None
     axes = _axes(axes, n_components, n_top, columns)
     top = float(profiles.max())
     drawn: list[Any] = [None] * n_components
@@ -91,11 +94,13 @@ def plot_profiles(
         ax = drawn[k] = axes[place]
         _draw(ax, profiles[k], average, labels, n_top)
         ax.set_xlim(0, 1.16 * top)
-        ax.set_title(
-            f"{style.short(names[k], 30)}  ({100 * weights[k]:.0f} %)",
-            loc="left",
-            fontsize="medium",
-            color=style.INK,
+        # Two lines at most, so that the words stay above their own picture.
+        room = max(style.room_for_text(ax, 0.78), 16)
+        lines = wrap(f"{100 * weights[k]:.0f}\u00a0%\u2002{names[k]}", room, max_lines=2, placeholder="…")
+        ax.set_title("\n".join(lines), loc="left", fontsize="small", fontweight="bold", color=style.INK)
+    if own_figure and average is not None:
+        drawn[0].get_figure().supxlabel(
+            "bars: share in the component; lines: share in all rows", fontsize="small", color=style.MUTED
         )
     return np.array(drawn, dtype=object)
 
@@ -156,6 +161,6 @@ def _draw(
     ax.set_yticks(place, [style.short(labels[j], 24) for j in chosen])
     ax.set_ylim(n_top - 0.4, -0.6)
     ax.set_xticks([])
-    ax.tick_params(axis="y", length=0, labelcolor=style.INK)
+    ax.tick_params(axis="y", length=0, labelcolor=style.INK, labelsize="small")
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     ax.spines["left"].set_color(style.MUTED)

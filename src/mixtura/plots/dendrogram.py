@@ -14,9 +14,9 @@ from mixtura.plots import style
 __all__ = ["plot_dendrogram"]
 
 _HEIGHTS = {
-    "loss": "Loss of log-likelihood by the merge (nats)",
-    "entropy": "Entropy removed by the merges (nats)",
-    "kl": "Symmetric divergence of the two (nats)",
+    "loss": "Log-likelihood lost (nats)",
+    "entropy": "Entropy removed (nats)",
+    "kl": "Divergence of all merged pairs (nats)",
 }
 _BRANCH = "#8793a0"
 
@@ -24,7 +24,7 @@ _BRANCH = "#8793a0"
 def plot_dendrogram(
     tree: Any, *, ax: Any = None, names: Sequence[str] | None = None, cut: int | None = None
 ) -> Any:
-    """The merges of a segment tree: names on the left, the merge of two branches as far right as it costs.
+    """The merges of a segment tree: names on the left, merges to the right in the order made.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def plot_dendrogram(
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure, as high as the names need.
     names : sequence of str, optional
-        Names of the components; None numbers them from 1.
+        Names of the components; None: the numbers of `predict`.
     cut : int, optional
         Number of groups to show: each in its colour, the line between the merges made and not made dashed.
 
@@ -51,7 +51,8 @@ def plot_dendrogram(
 
     Notes
     -----
-    At every merge the branch of the larger weight lies above. The percentages are the components' shares.
+    The axis tells what all merges up to one have cost together. At every merge the branch of the larger weight lies above; the
+    percentages are the components' shares.
 
     Examples
     --------
@@ -99,7 +100,8 @@ def plot_dendrogram(
         clip_on=False,
     )
     style.finish(ax)
-    _finish(ax, [f"{style.short(names[k])}  {_percent(weights[k])}" for k in order], heights, n_leaves)
+    room = min(style.room_for_text(ax, 0.72) - 7, 34)
+    _finish(ax, [f"{style.short(names[k], room)}  {_percent(weights[k])}" for k in order], heights, n_leaves)
     ax.set_xlabel(_HEIGHTS.get(str(getattr(tree, "criterion", "")), "Height"))
     if cut is not None and 1 < cut < n_leaves:
         _mark_cut(ax, heights[n_leaves:], n_leaves - cut, cut)
@@ -147,10 +149,10 @@ def _finish(ax: Any, labels: Sequence[str], heights: style.Floats, n_leaves: int
     ax.set_ylim(n_leaves - 0.4, -0.6)
     top = float(heights.max())
     ax.set_xlim(0, 1.04 * top if top > 0 else 1.0)
-    ax.tick_params(axis="y", length=0, pad=8)
+    ax.tick_params(axis="y", length=0, pad=8, labelsize="small")
     ax.spines["left"].set_visible(False)
     ax.grid(visible=False, axis="y")
-    ax.locator_params(axis="x", nbins=5)
+    ax.locator_params(axis="x", nbins=4)
 
 
 def _mark_cut(ax: Any, heights: style.Floats, made: int, cut: int) -> None:

@@ -18,6 +18,7 @@ _MAX_POINTS = 20_000
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 # Shares of the mass inside the contours.
 _INSIDE = (0.95, 0.8, 0.5, 0.2)
+_GRID = 100
 
 
 def plot_simplex(
@@ -144,49 +145,31 @@ def _corner_names(mixture: Any, names: Sequence[str] | None, chosen: Sequence[in
 
 
 def _frame(ax: Any, names: Sequence[str]) -> None:
-    """The triangle, light lines at every fifth, and the corners' names."""
-    for fraction in (0.2, 0.4, 0.6, 0.8):
-        for corner in range(3):
+    """The triangle, light lines at every fifth with their shares, and the corners' names."""
+    outwards = (((-4, 1), "right", "center"), ((0, -4), "center", "top"), ((4, 1), "left", "center"))
+    label = {"textcoords": "offset points", "fontsize": "x-small", "color": style.MUTED}
+    for corner, (offset, across, up) in enumerate(outwards):
+        for fraction in (0.2, 0.4, 0.6, 0.8):
             ends = np.zeros((2, 3))
             ends[:, corner] = fraction
             ends[0, (corner + 1) % 3] = ends[1, (corner + 2) % 3] = 1 - fraction
-            ax.plot(*(ends @ _CORNERS).T, color="#e3e7ec", linewidth=0.7, zorder=1)
-    ax.plot(
-        *np.vstack([_CORNERS, _CORNERS[:1]]).T,
-        color=style.MUTED,
-        linewidth=1.2,
-        zorder=2,
-        solid_joinstyle="round",
+            ends = ends @ _CORNERS
+            ax.plot(*ends.T, color="#dfe4ea", linewidth=0.7, zorder=1)
+            ax.annotate(f"{100 * fraction:.0f} %", tuple(ends[1]), offset, ha=across, va=up, **label)
+    edge = np.vstack([_CORNERS, _CORNERS[:1]])
+    ax.plot(*edge.T, color=style.MUTED, linewidth=1.2, zorder=2, solid_joinstyle="round")
+    bold = {"textcoords": "offset points", "color": style.INK, "fontweight": "bold"}
+    top = float(edge[2, 1])
+    places = (
+        ((-0.02, 0.0), -16, "left", "top"),
+        ((1.02, 0.0), -16, "right", "top"),
+        ((0.5, top), 7, "center", "bottom"),
     )
-    places = (((0, -8), "left", "top"), ((0, -8), "right", "top"), ((0, 6), "center", "bottom"))
-    for point, name, (offset, across, up) in zip(
-        _CORNERS + np.array([[-0.02, 0], [0.02, 0], [0, 0]]), names, places, strict=True
-    ):
-        ax.annotate(
-            style.short(name, 24),
-            tuple(point),
-            xytext=offset,
-            textcoords="offset points",
-            ha=across,
-            va=up,
-            color=style.INK,
-            fontweight="bold",
-        )
-    for fraction in (0.2, 0.4, 0.6, 0.8):
-        # The scale of the right corner stands below the base; the other two read alike.
-        ax.annotate(
-            f"{100 * fraction:.0f} %",
-            (fraction, 0),
-            xytext=(0, -3),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize="x-small",
-            color=style.MUTED,
-        )
+    for name, (point, rise, across, up) in zip(names, places, strict=True):
+        ax.annotate(style.short(name, 24), point, (0, rise), ha=across, va=up, **bold)
     ax.set_aspect("equal")
     ax.set_xlim(-0.03, 1.03)
-    ax.set_ylim(-0.02, _CORNERS[2, 1] + 0.02)
+    ax.set_ylim(-0.02, top + 0.02)
     ax.axis("off")
 
 
@@ -213,32 +196,31 @@ def _profiles(ax: Any, profiles: style.Floats, palette: Any) -> None:
 
 
 def _contours(ax: Any, shares: style.Floats, density: Any, chosen: Sequence[int], weights: Any) -> None:
-    side = 181
-    across, up = np.meshgrid(np.linspace(0, 1, side), np.linspace(0, _CORNERS[2, 1], side))
-    inverse = np.linalg.inv(np.vstack([_CORNERS.T, np.ones(3)]))
-    grid = np.stack([across, up, np.ones_like(up)], axis=-1) @ inverse.T
-    inside = (grid > 1e-4).all(axis=-1)
-    height = np.zeros(inside.shape)
+    first, second = np.mgrid[0 : _GRID + 1, 0 : _GRID + 1].reshape(2, -1) / _GRID
+    kept = first + second < 1 + 0.5 / _GRID
+    grid = np.column_stack([first[kept], second[kept], np.maximum(1 - first[kept] - second[kept], 0.0)])
+    # Densities may be infinite on the sides: read half a step inside.
+    inside = (grid + 0.5 / _GRID) / (1 + 1.5 / _GRID)
     if density is True:
         if len(np.unique(shares.round(9), axis=0)) < 4:
             raise InvalidDataError(
                 "density=True smooths the rows; found fewer than 4 different ones. Leave density out."
             )
-        estimate = gaussian_kde((shares @ _CORNERS).T)
-        height[inside] = estimate(np.stack([across[inside], up[inside]]))
+        height = gaussian_kde((shares @ _CORNERS).T)((inside @ _CORNERS).T)
     else:
-        height[inside] = _dirichlet(grid[inside], np.asarray(density, dtype=float), chosen, weights)
-    ordered = np.sort(height[inside])[::-1]
+        height = _dirichlet(inside, np.asarray(density, dtype=float), chosen, weights)
+    ordered = np.sort(height)[::-1]
     mass = np.cumsum(ordered) / ordered.sum()
     levels = sorted({float(ordered[np.searchsorted(mass, share)]) for share in _INSIDE})
-    colours = optional_import("matplotlib.colors", "plots").LinearSegmentedColormap.from_list(
-        "", ["#eef2f6", "#b9c6d3"]
+    colors = optional_import("matplotlib.colors", "plots")
+    shades = colors.LinearSegmentedColormap.from_list("", ["#e9eef3", "#b4c2d0"])
+    edges = [*levels, float(ordered[0]) * (1 + 1e-9) + 1e-300]
+    points = (grid @ _CORNERS).T
+    # Shades in equal steps, whatever the heights.
+    ax.tricontourf(
+        *points, height, levels=edges, cmap=shades, norm=colors.BoundaryNorm(edges, shades.N), zorder=0
     )
-    shown = np.where(inside, height, np.nan)
-    ax.contourf(
-        across, up, shown, levels=[*levels, max(ordered[0], levels[-1]) * 1.001], cmap=colours, zorder=0
-    )
-    ax.contour(across, up, shown, levels=levels, colors="#94a3b3", linewidths=0.8, zorder=1.5)
+    ax.tricontour(*points, height, levels=levels, colors="#94a3b3", linewidths=0.8, zorder=1.5)
 
 
 def _dirichlet(

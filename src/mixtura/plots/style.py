@@ -24,6 +24,7 @@ __all__ = [
     "finish",
     "gaussian_parameters",
     "legend_beside",
+    "room_for_text",
     "short",
 ]
 
@@ -178,7 +179,7 @@ def feature_name(mixture: Any, index: int) -> str:
 
 
 def checked_names(names: Sequence[str] | None, n: int, what: str) -> list[str]:
-    """Given names as text, or numbers from 1.
+    """Given names as text, or the numbers of `predict`.
 
     Raises
     ------
@@ -188,16 +189,22 @@ def checked_names(names: Sequence[str] | None, n: int, what: str) -> list[str]:
     Examples
     --------
     >>> checked_names(None, 2, "components")
-    ['1', '2']
+    ['0', '1']
     """
     if names is None:
-        return [str(k + 1) for k in range(n)]
+        return [str(k) for k in range(n)]
     found = [str(name) for name in names]
     if len(found) != n:
         raise InvalidParameterError(
             f"names: found {len(found)}, expected {n}, one for each of the {what}. Give all in their order."
         )
     return found
+
+
+def room_for_text(ax: Any, share: float) -> int:
+    """Letters of the size "small" that fit into a share of the axes' width, at least eight."""
+    inches = ax.get_window_extent().width / ax.get_figure().dpi
+    return max(int(share * inches * 72 / 5.4), 8)
 
 
 def short(text: str, longest: int = 32) -> str:

@@ -13,6 +13,8 @@ from mixtura.plots import style
 __all__ = ["plot_visits"]
 
 _REST = "#cfd6dd"
+# More visits than this are averaged over equal numbers of successive ones.
+_MAX_BARS = 80
 
 
 def plot_visits(
@@ -25,6 +27,8 @@ def plot_visits(
 ) -> Any:
     """What every visit of a customer was for: one bar a visit, divided by the probabilities of the missions.
 
+    Of more than 80 visits, a bar is the mean of some successive ones; the axis says of how many.
+
     Parameters
     ----------
     probabilities : array_like, shape (T, K)
@@ -34,7 +38,7 @@ def plot_visits(
     times : array_like, shape (T,), optional
         Dates or times of the visits, which are put into their order and written below the bars. None keeps the order.
     names : sequence of str, optional
-        Names of the missions; None numbers them from 1.
+        Names of the missions; None: the numbers of `predict`.
     n_shown : int, default 7
         Missions with a colour of their own, the most frequent ones; the others are drawn together, in grey.
 
@@ -64,33 +68,38 @@ def plot_visits(
         raise InvalidDataError(
             f"probabilities: found {found}; expected (visits, missions) with rows that sum to one, such as predict_proba gives."
         )
-    names = style.checked_names(names, resp.shape[1], "missions")
+    numbered = [f"mission {k}" for k in range(resp.shape[1])]
+    names = numbered if names is None else style.checked_names(names, resp.shape[1], "missions")
     resp, labels = _in_order(resp, times)
-    shares = resp.mean(axis=0)
+    n_visits, shares = len(resp), resp.mean(axis=0)
+    in_bar = -(-n_visits // _MAX_BARS)
+    starts = np.arange(0, n_visits, in_bar)
+    resp = np.add.reduceat(resp, starts) / np.diff(np.append(starts, n_visits))[:, None]
     order = np.argsort(-shares, kind="stable")
     shown = [int(k) for k in order[:n_shown] if shares[k] > 0]
     if resp.shape[1] - len(shown) == 1:  # a single mission left over is no "other missions"
         shown = [int(k) for k in order if shares[k] > 0]
     ax = style.axes_for(ax, size=(7.6, 3.2))
-    place, base = np.arange(1, len(resp) + 1), np.zeros(len(resp))
-    # White gaps between few bars; without them many bars would fade.
-    gap = {"edgecolor": "white", "linewidth": 0.8} if len(resp) <= 60 else {"linewidth": 0}
+    room = style.room_for_text(ax, 1.0)
+    columns = 1 if room < 60 else 2
     parts = [
-        (resp[:, k], colour, names[k]) for k, colour in zip(shown, style.colours(len(shown)), strict=True)
+        (resp[:, k], shares[k], colour, names[k])
+        for k, colour in zip(shown, style.colours(len(shown)), strict=True)
     ]
     rest = 1.0 - resp[:, shown].sum(axis=1)
     if rest.max() > 1e-6:
-        parts.append((rest, _REST, "other missions"))
-    for values, colour, name in parts:
-        label = f"{style.short(name, 30)} ({100 * values.mean():.0f} %)"
-        ax.bar(place, values, 1.0, base, color=[colour], label=label, **gap)
+        parts.append((rest, 1.0 - shares[shown].sum(), _REST, "other missions"))
+    place, base = starts + 0.5 * (in_bar + 1), np.zeros(len(resp))
+    for values, share, colour, name in parts:
+        label = f"{style.short(name, min(room // columns - 12, 34))} ({100 * share:.0f} %)"
+        ax.bar(place, values, in_bar, base, color=[colour], label=label, edgecolor="white", linewidth=0.7)
         base = base + values
-    _finish(ax, labels, len(resp))
+    _finish(ax, labels, n_visits, in_bar)
     ax.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1.01),
         borderaxespad=0.0,
-        ncols=2,
+        ncols=columns,
         frameon=False,
         fontsize="small",
         handlelength=1.0,
@@ -118,16 +127,21 @@ def _in_order(resp: style.Floats, times: Any) -> tuple[style.Floats, list[str] |
     return resp[order], [str(value) for value in when]
 
 
-def _finish(ax: Any, labels: Sequence[str] | None, n_visits: int) -> None:
+def _finish(ax: Any, labels: Sequence[str] | None, n_visits: int, in_bar: int) -> None:
     style.finish(ax)
     ax.grid(visible=False)
-    ax.set_xlim(0.5, n_visits + 0.5)
+    ax.set_xlim(0.5, in_bar * -(-n_visits // in_bar) + 0.5)
     ax.set_ylim(0, 1)
     ax.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.set_ylabel("Probability")
-    wide = ax.get_figure().get_size_inches()[0] * ax.get_position().width
-    most = max(int(wide / (0.95 if labels else 0.5)), 2)
+    each = "one bar each" if in_bar == 1 else f"a bar is the mean of {in_bar}"
+    many = f" ({n_visits}, {each})" if n_visits > 1 else ""
+    if labels is None:
+        ax.set_xlabel(f"Visits in their order{many}")
+        ax.locator_params(axis="x", integer=True, nbins=10)
+        return
+    most = max(style.room_for_text(ax, 1.0) // 16, 2)
     ticks = np.unique(np.linspace(1, n_visits, min(most, n_visits)).round().astype(int))
-    ax.set_xticks(ticks, [str(tick) if labels is None else labels[tick - 1] for tick in ticks])
-    ax.set_xlabel("Visit" if labels is None else f"Date of the visit ({n_visits} visits, one bar each)")
+    ax.set_xticks(ticks, [labels[tick - 1] for tick in ticks], fontsize="small")
+    ax.set_xlabel(f"Visits by date{many}")

@@ -22,7 +22,7 @@ _CHUNK = 1024
 _LIFTS = (
     ("at least twice the average", "#0b3c5d"),
     ("above the average", "#3d8ec4"),
-    ("below it", "#9aa5b1"),
+    ("below the average", "#9aa5b1"),
 )
 
 

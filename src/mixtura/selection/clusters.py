@@ -149,6 +149,8 @@ class Clusters:
         """The bound of every cluster by itself; an empty one has zero."""
         bounds = np.zeros(len(self))
         held = np.flatnonzero(self.count > _EMPTY)
+        if not held.size:
+            return bounds
         fitted, stats = self._fitted(held)
         for position, k in enumerate(held):
             bounds[k] = inner_product(fitted.take([position]), stats.take([position]))
@@ -244,8 +246,11 @@ class Criterion(ABC):
         """Cost of merging cluster `one` with every other, shape (K,); the entry of itself has no meaning."""
 
     def heights(self, costs: Array) -> Array:
-        """Heights of the merges in a picture, from their costs: never falling."""
-        return np.asarray(np.maximum.accumulate(np.maximum(costs, 0.0)))
+        """Heights of the merges in a picture, never falling: what all merges so far have cost together.
+
+        (A later merge may cost less than an earlier one, so its own cost would turn the tree over.)
+        """
+        return np.asarray(np.maximum.accumulate(np.maximum(np.cumsum(costs), 0.0)))
 
 
 class LeastLoss(Criterion):
@@ -259,7 +264,7 @@ class LeastLoss(Criterion):
 
 
 class LargestEntropy(Criterion):
-    """The pair whose merging lowers the entropy most (Baudry et al. 2010); heights are the total fall so far."""
+    """The pair whose merging lowers the entropy most (Baudry et al. 2010)."""
 
     name = "entropy"
 
@@ -268,8 +273,8 @@ class LargestEntropy(Criterion):
         return np.asarray(-clusters.saved[one])
 
     def heights(self, costs: Array) -> Array:
-        """The falls become smaller from merge to merge, so the heights are their sums."""
-        return np.asarray(np.cumsum(-costs))
+        """The total fall so far."""
+        return super().heights(-costs)
 
 
 class Divergence(Criterion):

@@ -101,8 +101,8 @@ class SegmentTree(BaseEstimator):
     children_ : ndarray of int, shape (K - 1, 2)
         The two clusters of every merge, SciPy's numbers: components are 0 to K - 1, merge m makes cluster K + m.
     heights_ : ndarray, shape (K - 1,)
-        Height of every merge for drawing, never falling: the largest cost so far; for "entropy", whose costs fall,
-        their sum.
+        Height of every merge for drawing, never falling: what all merges so far have taken from the bound ("loss") or
+        from the entropy ("entropy"), or their divergences together ("kl"), nats.
     losses_ : ndarray, shape (K - 1,)
         What every merge took from the bound, nats, total over the rows, whatever the criterion.
     linkage_ : ndarray, shape (K - 1, 4)
@@ -120,8 +120,8 @@ class SegmentTree(BaseEstimator):
     With summed responsibilities the bound is :math:`\sum_k \langle S_k, \hat\theta_k\rangle + \sum_k N_k\log(N_k/N)
     + \sum_n w_n\sum_k h(r_{nk})`, :math:`h(x) = -x\log x`; it is exact up to responsibilities below 1e-10. Household
     weights are integrated out and their Dirichlet parameters add. Priors count for the parameters of `cut`, not for the
-    bound. It needs an M-step that is a function of statistics that add over components, which is so for every
-    component of this library.
+    bound. It needs an M-step that is a function of statistics that add over components; for Dirichlet-multinomials these are
+    histograms of the counts (exact up to 128 different counts, else at as many nodes).
 
     References
     ----------
@@ -271,7 +271,7 @@ class SegmentTree(BaseEstimator):
             Which; None is 2 to K.
         names : sequence of str or callable, optional
             Names of the components, from which a group's name is made of its two largest; or a function from the
-            labels (K,) to the names of the groups. None numbers the components from 1.
+            labels (K,) to the names of the groups. None: the components' numbers.
 
         Returns
         -------
@@ -288,7 +288,7 @@ class SegmentTree(BaseEstimator):
     def _named(self, cut: Cut, names: Names | None) -> Sequence[str]:
         if callable(names):
             return names(cut.labels)
-        leaves = [str(k + 1) for k in range(len(self.weights_))] if names is None else list(names)
+        leaves = [str(k) for k in range(len(self.weights_))] if names is None else list(names)
         if len(leaves) != len(self.weights_):
             msg = f"names holds {len(leaves)} names; expected {len(self.weights_)}, one for each component."
             raise InvalidParameterError(msg)
