@@ -10,11 +10,13 @@ from typing import Any, cast
 import numpy as np
 import scipy.sparse as sp
 
+from mixtura.components.dirichlet_multinomial import DirichletMultinomial
 from mixtura.data import block_rows, make_source
 from mixtura.exceptions import InvalidParameterError
 from mixtura.executors import Serial, Threads
 from mixtura.models import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
 from mixtura.protocols import Array, Batch, Executor, Source
+from mixtura.selection.binned import BinnedDirichletMultinomial
 from mixtura.selection.clusters import Clusters, Criterion, inner_product
 from mixtura.selection.merging import Collect, Join, law_of
 from mixtura.statistics import Statistics
@@ -115,6 +117,8 @@ def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any) -> _Rows:
         components = copy.copy(model.components)
         components.model = estimator._blank().model  # merged components are regularised as fitted ones are
         model = replace(model, components=components)
+    if isinstance(model.components, DirichletMultinomial):  # its own sums belong to its own parameters
+        model = replace(model, components=BinnedDirichletMultinomial.of(model.components, X))
     if groups is not None and not isinstance(estimator, GroupedMultinomialMixture):
         kind = type(estimator).__name__
         msg = f"groups were given for a {kind}; expected a GroupedMultinomialMixture with them. Leave groups out."
