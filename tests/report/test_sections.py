@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from mixtura import exceptions
-from mixtura.report import build_report, charts, groups, words
-from mixtura.report.layout import positions
+from mixtura.report import build_report, charts, groups, layout, words
 from mixtura.report.results import SEGMENT_SCHEMA, Results
 from mixtura.report.sections import (
     associations,
@@ -168,18 +167,31 @@ def test_few_missions_and_missing_trees_are_not_grouped(both):
 
 
 def test_positions_keep_what_a_plane_can_keep():
-    rng = np.random.default_rng(0)
-    corner = rng.dirichlet(np.ones(3), size=12)
-    places, error = positions(corner.tolist())
-    assert error < 0.1  # the L1 plane is not quite Euclidean, so not zero
-    repeated, _ = positions(corner.tolist())
-    assert places == repeated
+    corner = np.random.default_rng(0).dirichlet(np.ones(3), size=12).tolist()
+    places = layout.positions(corner)
+    assert layout.error(corner, places) < 0.1  # the L1 plane is not quite Euclidean, so not zero
+    assert places == layout.positions(corner)
     assert np.allclose(np.mean(places, axis=0), 0, atol=1e-9)  # centred up to rounding
-    line, error = positions([[1 - t, t] for t in (0.0, 0.25, 0.5, 1.0)])
-    assert error < 1e-6  # points on a line lose nothing
+    on_a_line = [[1 - t, t] for t in (0.0, 0.25, 0.5, 1.0)]
+    line = layout.positions(on_a_line)
+    assert layout.error(on_a_line, line) < 1e-6  # points on a line lose nothing
     assert max(abs(y) for _, y in line) < 1e-6
-    assert positions([[0.5, 0.5]]) == ([(0.0, 0.0)], 0.0)
-    assert positions([[0.5, 0.5]] * 3)[1] == 0
+    assert layout.positions([[0.5, 0.5]]) == [(0.0, 0.0)]
+    same = [[0.5, 0.5]] * 3
+    assert layout.error(same, layout.positions(same)) == 0
+
+
+def test_discs_are_moved_apart_and_no_further():
+    rng = np.random.default_rng(2)
+    points = [tuple(point) for point in rng.normal(0, 120, size=(50, 2))] + [(0.0, 0.0)] * 3
+    sizes = rng.uniform(24, 50, size=53)
+    moved = np.array(layout.apart(points, sizes))
+    distance = np.linalg.norm(moved[:, None] - moved, axis=2) + 1e9 * np.eye(53)
+    assert (distance > np.add.outer(sizes, sizes) / 2).all()
+    free = [(0.0, 0.0), (100.0, 0.0)]
+    assert np.allclose(
+        layout.apart(free, [20.0, 30.0]), free, atol=0.01
+    )  # but for the spiral of a thousandth
 
 
 def test_map_of_missions_places_labels_without_overlap():
@@ -217,6 +229,9 @@ def test_timeline_tells_season_from_noise(results, both):
     quiet["timeline"]["shares"] = [shares.mean(axis=0).tolist()] * 12
     still = timeline.context(Results(quiet))
     assert still["risen"] == still["fallen"] == []
+    quiet["timeline"]["n_baskets"][-1] = 3
+    assert timeline.context(Results(quiet))["left_out"] == "Dec 2017"
+    assert len(timeline.context(Results(quiet))["periods"]) == 11
     quiet["timeline"] = None
     assert timeline.context(Results(quiet)) is None
 

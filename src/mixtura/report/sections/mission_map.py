@@ -7,13 +7,14 @@ from typing import Any
 
 from mixtura.report import charts, groups
 from mixtura.report.charts import Chart
-from mixtura.report.layout import positions
+from mixtura.report.layout import apart, error, positions
 from mixtura.report.results import Results
 
 __all__ = ["bubbles", "context", "place_labels"]
 
 _WIDTH, _HEIGHT = 900, 560  # pixels inside the axes for which labels are placed
 _LARGEST, _SMALLEST = 74.0, 24.0  # diameters in pixels; a number of two digits fits the smallest
+_ROOMY = 24  # so many bubbles fit at full size; more are drawn smaller
 _LETTER, _LINE = 6.1, 15.0  # pixels a letter of a label is wide on average, and a line high
 
 
@@ -37,7 +38,7 @@ def context(results: Results) -> dict[str, Any] | None:
     if found:
         cut = found[groups.opening(found)]
         colours = [cut.colours[label] for label in cut.labels]
-    chart, error = bubbles(
+    chart, wrong = bubbles(
         name="places",
         description=f"Map of {results.n_missions} missions: the closer two are, the more alike their baskets.",
         profiles=[mission["profile"] for mission in results.missions],
@@ -52,7 +53,7 @@ def context(results: Results) -> dict[str, Any] | None:
         "title": "Which missions are alike",
         "template": "mission_map.html.j2",
         "chart": chart,
-        "error": error,
+        "error": wrong,
         "zoom": groups.zoom(results, found),
         "rows": [_row(results, mission) for mission in results.missions],
     }
@@ -106,18 +107,15 @@ def bubbles(
     float
         The mean relative error of the distances on the plane.
     """
-    places, error = positions(profiles)
-    widest = max(*(abs(x) for x, _ in places), 1e-9)
-    highest = max(*(abs(y) for _, y in places), 1e-9)
-    unit_pixels = min((_WIDTH - 150) / (2 * widest), (_HEIGHT - 110) / (2 * highest))
-    half = (_WIDTH / 2 / unit_pixels, _HEIGHT / 2 / unit_pixels)
     largest = max([*weights, 1e-12])
-    sizes = [max(_SMALLEST, _LARGEST * math.sqrt(weight / largest)) for weight in weights]
-    points = [(x * unit_pixels, y * unit_pixels) for x, y in places]
+    widest_bubble = _LARGEST * min(1.0, math.sqrt(_ROOMY / len(weights)))
+    sizes = [max(_SMALLEST, widest_bubble * math.sqrt(weight / largest)) for weight in weights]
+    points = _fitted(apart(_fitted(positions(profiles)), sizes))
+    reach = (max(1.0, *(abs(x) for x, _ in points)), max(1.0, *(abs(y) for _, y in points)))
     labels = [
         {
-            "x": places[k][0],
-            "y": places[k][1],
+            "x": points[k][0],
+            "y": points[k][1],
             "xshift": shift[0],
             "yshift": shift[1],
             "text": charts.plain(text),
@@ -133,8 +131,8 @@ def bubbles(
     data = {
         "type": "scatter",
         "mode": "markers+text",
-        "x": charts.rounded([x for x, _ in places]),
-        "y": charts.rounded([y for _, y in places]),
+        "x": charts.rounded([x for x, _ in points], 1),
+        "y": charts.rounded([y for _, y in points], 1),
         "text": [str(number) for number in numbers],
         "textfont": {"color": "#ffffff", "size": 12},
         "hovertext": [
@@ -160,22 +158,30 @@ def bubbles(
         layout={
             "showlegend": False,
             "margin": {"l": 4, "r": 4, "t": 4, "b": 4},
-            "xaxis": {**hidden, "range": [-half[0], half[0]]},
-            "yaxis": {**hidden, "range": [-half[1], half[1]], "scaleanchor": "x"},
+            "xaxis": {**hidden, "range": [-_WIDTH / 2, _WIDTH / 2]},
+            "yaxis": {**hidden, "range": [-_HEIGHT / 2, _HEIGHT / 2], "scaleanchor": "x"},
             "annotations": labels,
         },
         narrow={
             "annotations": [],
             "height": 340,
-            "xaxis.range": [-1.15 * widest, 1.15 * widest],
-            "yaxis.range": [-1.15 * highest, 1.15 * highest],
+            "xaxis.range": [-1.15 * reach[0], 1.15 * reach[0]],
+            "yaxis.range": [-1.15 * reach[1], 1.15 * reach[1]],
             "data.0.marker.sizeref": 1.6,
             "data.0.textfont.size": 10,
         },
         height=_HEIGHT,
         max_width=_WIDTH + 60,
     )
-    return chart, error
+    return chart, error(profiles, points)
+
+
+def _fitted(places: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Places in pixels around the middle of the chart, as large as it allows and no larger than life."""
+    xs, ys = [x for x, _ in places], [y for _, y in places]
+    middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2)
+    scale = min((_WIDTH - 150) / max(max(xs) - min(xs), 1e-9), (_HEIGHT - 100) / max(max(ys) - min(ys), 1e-9))
+    return [((x - middle[0]) * scale, (y - middle[1]) * scale) for x, y in places]
 
 
 def place_labels(

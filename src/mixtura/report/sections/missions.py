@@ -44,6 +44,7 @@ def context(results: Results) -> dict[str, Any] | None:
         "compact": compact,
         "zoom": groups.zoom(results, groups.cuts(results, results.mission_level)),
         "has_spend": any(words.is_number(card["share_amount"]) for card in cards),
+        "has_customers": any(words.is_number(card["share_customers"]) for card in cards),
         "has_intervals": any(entry["range"] for card in cards for entry in card["top"]),
         "has_stability": bool(recovered),
         "ends": ends,

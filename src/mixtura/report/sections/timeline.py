@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from mixtura.report import charts, groups, words
 from mixtura.report.charts import Chart
 from mixtura.report.results import Results
 
-__all__ = ["changes", "context"]
+__all__ = ["changes", "context", "whole_periods"]
 
 _MAX_LINES = 12
 _CERTAIN = 3.0  # standard errors: of fifty missions, about one in seven runs would show one by chance
@@ -33,10 +34,14 @@ def context(results: Results) -> dict[str, Any] | None:
     periods, shares = list(timeline.get("periods") or []), timeline.get("shares") or []
     if len(periods) < 2 or len(shares) != len(periods):
         return None
+    n_baskets = list(timeline.get("n_baskets") or [])
+    whole = whole_periods(n_baskets, len(periods))
+    left_out = [words.month(period) for t, period in enumerate(periods) if t not in whole]
+    periods, shares = [periods[t] for t in whole], [shares[t] for t in whole]
+    n_baskets = [n_baskets[t] for t in whole] if n_baskets else []
     found = groups.cuts(results, results.mission_level)
     names = [results.named(mission) for mission in results.missions]
     numbers = [mission.get("number") for mission in results.missions]
-    n_baskets = list(timeline.get("n_baskets") or [])
     risen, fallen = changes(shares, n_baskets)
     return {
         "id": "timeline",
@@ -54,7 +59,36 @@ def context(results: Results) -> dict[str, Any] | None:
         "risen": [_sentence(f"{numbers[k]} {names[k]}", before, after) for k, before, after in risen],
         "fallen": [_sentence(f"{numbers[k]} {names[k]}", before, after) for k, before, after in fallen],
         "span": _span(len(periods)),
+        "left_out": words.listing(left_out),
     }
+
+
+def whole_periods(n_baskets: Sequence[Any], n_periods: int) -> list[int]:
+    """Positions of the periods with enough visits to speak of shares: a tenth of the usual number.
+
+    Data seldom start on the first of a month and end on the last; a month of one day would look like a turn.
+
+    Parameters
+    ----------
+    n_baskets : sequence of T numbers
+        Visits in each period; without them every period counts as whole.
+    n_periods : int
+        Number of periods T.
+
+    Returns
+    -------
+    list of int
+        Positions, in order.
+
+    Examples
+    --------
+    >>> whole_periods([900, 1000, 1100, 12], 4), whole_periods([], 2)
+    ([0, 1, 2], [0, 1])
+    """
+    if len(n_baskets) != n_periods or not n_baskets:
+        return list(range(n_periods))
+    usual = statistics.median(n_baskets)
+    return [t for t, n in enumerate(n_baskets) if n >= usual / 10]
 
 
 def changes(
