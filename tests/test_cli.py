@@ -19,6 +19,9 @@ from segments.shop import make_shop
 RUNNER = CliRunner()
 
 
+QUICK = ("--segments", 1, "--bootstrap", 0, "--no-rivals")
+
+
 def run(*arguments):
     result = RUNNER.invoke(cli.app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
     assert "Traceback" not in result.output
@@ -61,7 +64,7 @@ def test_segment_says_what_it_guessed_found_and_wrote(folder):
 
 
 def test_quiet_says_only_where(folder, tables, tmp_path):
-    done = run("segment", *tables, "--missions", 2, "--out", tmp_path / "out", "--quiet")
+    done = run("segment", *tables, "--missions", 2, *QUICK, "--out", tmp_path / "out", "--quiet")
     assert done.output.split() == [str(tmp_path / "out")]
 
 
@@ -146,7 +149,7 @@ def test_foreign_model_files_end_with_two(folder, tmp_path):
 
 
 def test_an_existing_folder_ends_with_one(folder, tables):
-    done = run("segment", *tables, "--missions", 2, "--out", folder / "out")
+    done = run("segment", *tables, "--missions", 2, *QUICK, "--out", folder / "out")
     assert done.exit_code == 1
     assert "--overwrite" in done.stderr
 
@@ -156,7 +159,7 @@ def test_a_full_disk_ends_with_one(tables, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(output, "write_table", full)
-    done = run("segment", *tables, "--missions", 2, "--out", tmp_path / "out")
+    done = run("segment", *tables, "--missions", 2, *QUICK, "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert "No space left on device" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -184,7 +187,7 @@ def test_an_interrupted_sweep_writes_what_there_is_and_ends_with_130(tables, tmp
 
     def pressing(*arguments, progress, **options):
         def press(stage, done, total, text):
-            if stage == "sweep" and done == 2 and not pressed:
+            if stage == "missions" and done == 2 and not pressed:
                 pressed.append(True)
                 signal.raise_signal(signal.SIGINT)
             progress(stage, done, total, text)
@@ -192,7 +195,7 @@ def test_an_interrupted_sweep_writes_what_there_is_and_ends_with_130(tables, tmp
         return original(*arguments, progress=press, **options)
 
     monkeypatch.setattr(segments, "segment_transactions", pressing)
-    done = run("segment", *tables, "--out", tmp_path / "out")
+    done = run("segment", *tables, *QUICK, "--out", tmp_path / "out")
     assert done.exit_code == 130
     assert "Warning: Interrupted: BIC is lowest" in done.stderr
     assert (tmp_path / "out" / "report.html").exists()
@@ -213,7 +216,7 @@ def test_something_unexpected_is_no_traceback_unless_asked_for(tables, tmp_path,
 
 
 def test_warnings_are_lines_of_text(tables, tmp_path):
-    done = run("segment", *tables, "--missions", "2,3", "--out", tmp_path / "out")
+    done = run("segment", *tables, "--missions", "2,3", *QUICK, "--out", tmp_path / "out")
     assert done.exit_code == 0
     assert "Warning: BIC is lowest at 3 missions" in done.stderr
 

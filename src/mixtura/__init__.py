@@ -4,16 +4,26 @@ The user classes have scikit-learn's names and methods; `select` sweeps over the
 saved model; `mixtura.segments` goes from a transaction table to explained customer segments.
 """
 
-from mixtura.models import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture, load
-from mixtura.selection import Selection, select
+from mixtura.models import (
+    DirichletMultinomialMixture,
+    GaussianMixture,
+    GroupedMultinomialMixture,
+    Mixture,
+    MultinomialMixture,
+    load,
+)
+from mixtura.selection import Cut, SegmentTree, Selection, select
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cut",
+    "DirichletMultinomialMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
     "Mixture",
     "MultinomialMixture",
+    "SegmentTree",
     "Selection",
     "__version__",
     "load",

@@ -37,9 +37,10 @@ UNEXPECTED = (OSError, RuntimeError, ValueError, TypeError, LookupError, Arithme
 
 STAGES = {
     "read": "Reading transactions",
-    "sweep": "Trying",
-    "missions": "Learning",
-    "households": "Customers",
+    "missions": "Missions",
+    "households": "Customers' mixes",
+    "segments": "Segments",
+    "trust": "Checking",
     "write": "Writing",
 }
 
@@ -102,23 +103,64 @@ def _options(
     """Mixture models: shopping missions from transactions."""
 
 
-Transactions = Annotated[str, typer.Argument(help="CSV or Parquet file, one row per line of a receipt.")]
-Items = Annotated[str | None, typer.Option(help="CSV or Parquet file, one row per item, joined by key.")]
+Transactions = Annotated[
+    str,
+    typer.Argument(
+        help="One row per line of a receipt: a CSV or Parquet file, a folder or pattern of them, or a table of a "
+        "DuckDB file (shop.duckdb::sales, or ::SELECT ...)."
+    ),
+]
+Items = Annotated[str | None, typer.Option(help="Table with one row per item, joined by key.")]
+Customers = Annotated[str | None, typer.Option(help="Table with one row per customer: age, region, ...")]
+CustomerKey = Annotated[str | None, typer.Option(help="Column of the customer in the customer table.")]
 Customer = Annotated[str | None, typer.Option(help="Column of the customer or household.")]
 Basket = Annotated[str | None, typer.Option(help="Column of the basket, receipt or invoice.")]
 Item = Annotated[str | None, typer.Option(help="Column of the item in the transactions.")]
-Category = Annotated[str | None, typer.Option(help="Column of the item's category.")]
+Category = Annotated[
+    list[str] | None,
+    typer.Option(help="Column of the item's category; given several times, several levels are counted."),
+]
 Time = Annotated[str | None, typer.Option(help="Column of the time or date.")]
 Quantity = Annotated[str | None, typer.Option(help="Column of the number of units.")]
+Amount = Annotated[str | None, typer.Option(help="Column of the money of a line.")]
+Price = Annotated[str | None, typer.Option(help="Column of the price of a unit, where lines have no money.")]
 ItemKey = Annotated[str | None, typer.Option(help="Column of the item in the item table.")]
 Where = Annotated[str | None, typer.Option(help="Condition in SQL, such as \"department = 'GROCERY'\".")]
-Value = Annotated[str, typer.Option(help="What is counted: lines or quantity.")]
+Value = Annotated[
+    str, typer.Option(help="What is counted: lines, quantity, or amount (lines weighted by money).")
+]
+MinSupport = Annotated[
+    str | None, typer.Option(help="Fold categories in fewer baskets: 50, or a share of them such as 0.1%.")
+]
+Rare = Annotated[str, typer.Option(help="What to do with rare categories: other (fold into one) or drop.")]
+TopItems = Annotated[int | None, typer.Option(help="Keep only so many of the most frequent, of each level.")]
+Level = Annotated[
+    str,
+    typer.Option(help="What to find: baskets (missions), customers (segments over what they buy), or both."),
+]
 SharedBaskets = Annotated[str, typer.Option(help="Baskets of several customers: error or first.")]
 Missions = Annotated[
     str | None,
     typer.Option(help="How many: 30, or 2..10,12,15 to choose from; else until the criterion turns."),
 ]
-Criterion = Annotated[str, typer.Option(help="Chooses the number of missions: bic, aic or icl.")]
+Segments = Annotated[
+    str | None, typer.Option(help="How many segments of customers: 6, or 2..12 to choose from.")
+]
+Criterion = Annotated[
+    str, typer.Option(help="Chooses the numbers of missions and segments: bic, aic or icl.")
+]
+Previous = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of an earlier run: go on from it, keep its names and order, tell what changed."
+    ),
+]
+Bootstrap = Annotated[
+    int, typer.Option(help="Replicates that tell how stable missions and segments are; 0 for none.")
+]
+Rivals = Annotated[bool, typer.Option(help="Compare with simpler methods on the later baskets.")]
+Anonymous = Annotated[bool, typer.Option("--anonymous", help="Leave single customers out of the report.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Write all tables as CSV too.")]
 TestFraction = Annotated[float, typer.Option(help="Share of the latest baskets that is kept for testing.")]
 Seed = Annotated[int, typer.Option(help="Seed: the same seed gives the same missions.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier run.")]
@@ -131,44 +173,74 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only where the 
 def segment(
     transactions: Transactions,
     items: Items = None,
+    customers: Customers = None,
     customer: Customer = None,
     basket: Basket = None,
     item: Item = None,
     category: Category = None,
     time: Time = None,
     quantity: Quantity = None,
+    amount: Amount = None,
+    price: Price = None,
     item_key: ItemKey = None,
+    customer_key: CustomerKey = None,
     where: Where = None,
     value: Value = "lines",
     shared_baskets: SharedBaskets = "error",
+    min_support: MinSupport = None,
+    rare: Rare = "other",
+    top_items: TopItems = None,
+    level: Level = "both",
     missions: Missions = None,
+    segments: Segments = None,
     criterion: Criterion = "bic",
     test_fraction: TestFraction = 0.2,
     seed: Seed = 0,
+    previous: Previous = None,
+    bootstrap: Bootstrap = 10,
+    rivals: Rivals = True,
+    anonymous: Anonymous = False,
+    csv: Csv = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("missions"),
     overwrite: Overwrite = False,
     memory_limit: MemoryLimit = None,
     quiet: Quiet = False,
 ) -> None:
-    """Find the missions of a shop's baskets; writes models, tables and a report into a folder."""
+    """Find the missions of a shop's baskets and the segments of its customers; writes a folder with a report."""
+    from mixtura.segments.rules import number_or_share
+
     _segment(
         quiet,
         transactions=transactions,
         items=items,
+        customers=customers,
         customer=customer,
         basket=basket,
         item=item,
-        category=category,
+        category=_columns(category),
         time=time,
         quantity=quantity,
+        amount=amount,
+        price=price,
         item_key=item_key,
+        customer_key=customer_key,
         where=where,
         value=value,
         shared_baskets=shared_baskets,
+        min_support=None if min_support is None else number_or_share(min_support),
+        rare=rare,
+        top_items=top_items,
+        level=level,
         missions=missions,
+        segments=segments,
         criterion=criterion,
         test_fraction=test_fraction,
         random_state=seed,
+        previous=previous,
+        bootstrap=bootstrap,
+        rivals=rivals,
+        anonymous=anonymous,
+        csv=csv,
         out=out,
         overwrite=overwrite,
         memory_limit=memory_limit,
@@ -181,6 +253,8 @@ def demo(
         Path | None, typer.Option(help="Folder for the results; without it build/demo, which is replaced.")
     ] = None,
     missions: Missions = None,
+    segments: Segments = None,
+    level: Level = "both",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -192,20 +266,31 @@ def demo(
         quiet,
         **demo_tables(),
         missions=missions,
+        segments=segments,
+        level=level,
         random_state=seed,
         out=out or DEMO_FOLDER,
         overwrite=overwrite or out is None,
     )
 
 
-def _segment(quiet: bool, *, missions: str | None, out: Path, **options: Any) -> None:
+def _columns(given: list[str] | None) -> str | list[str] | None:
+    """One column or several, given one by one or with commas."""
+    names = [name.strip() for text in given or [] for name in text.split(",") if name.strip()]
+    return names[0] if len(names) == 1 else names or None
+
+
+def _segment(quiet: bool, *, missions: str | None, segments: str | None, out: Path, **options: Any) -> None:
     """The job of `segment` and `demo`: progress while it runs, then ten lines and the folder."""
     from mixtura.segments import segment_transactions
-    from mixtura.segments.sweep import missions_from_text
+    from mixtura.segments.sweep import numbers_from_text
 
-    numbers = None if missions is None else missions_from_text(missions)
+    numbers: dict[str, Any] = {
+        f"n_{noun}": None if text is None else numbers_from_text(text, noun)
+        for noun, text in (("missions", missions), ("segments", segments))
+    }
     with _warnings_as_text(), _progress(quiet) as progress:
-        found = segment_transactions(**options, out=out, n_missions=numbers, progress=progress)
+        found = segment_transactions(**options, **numbers, out=out, progress=progress)
     if quiet:
         _say(str(out))
     else:
@@ -227,9 +312,11 @@ def score(
     category: Category = None,
     time: Time = None,
     quantity: Quantity = None,
+    amount: Amount = None,
+    price: Price = None,
     item_key: ItemKey = None,
     where: Where = None,
-    value: Annotated[str | None, typer.Option(help="What is counted: lines or quantity.")] = None,
+    value: Annotated[str | None, typer.Option(help="What is counted: lines, quantity or amount.")] = None,
     shared_baskets: SharedBaskets = "error",
     out: Annotated[Path | None, typer.Option(help="File for one row per basket: .parquet or .csv.")] = None,
     overwrite: Overwrite = False,
@@ -247,9 +334,11 @@ def score(
             customer=customer,
             basket=basket,
             item=item,
-            category=category,
+            category=_columns(category),
             time=time,
             quantity=quantity,
+            amount=amount,
+            price=price,
             item_key=item_key,
             where=where,
             value=value,
@@ -275,11 +364,12 @@ def info(model: ModelPath) -> None:
 
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(help="The folder that `segment` wrote.")]) -> None:
-    """Make report.html anew from the results in a folder."""
+    """Make report.html anew from the results in a folder, with the names of its names.toml."""
     from mixtura.report import write_report
-    from mixtura.segments.output import read_missions
+    from mixtura.segments.output import read_results
 
-    path = write_report(read_missions(folder), folder / "report.html")
+    missions, segments = read_results(folder)
+    path = write_report(missions, folder / "report.html", segments)
     _say(f"Report: {path}", "bold green")
 
 

@@ -73,6 +73,7 @@ def test_parameters_of_a_class_are_all_described(name):
         parameter
         for parameter, kind in inspect.signature(value).parameters.items()
         if kind.kind not in {kind.VAR_KEYWORD, kind.VAR_POSITIONAL}
+        and not parameter.startswith("_")
         and f"{parameter} :" not in text
         and f"{parameter}," not in text
         and f", {parameter}" not in text

@@ -29,7 +29,7 @@ def test_the_training_baskets_score_as_they_did(run, shop):
         np.testing.assert_array_equal(scores.table[name], table[name])
     np.testing.assert_allclose(scores.table["log_likelihood"], table["log_likelihood"])
     assert scores.table["known_customer"].mean() > 0.9
-    assert scores.names == [mission["name"] for mission in run.missions["missions"]]
+    assert scores.names == {mission["number"]: mission["name"] for mission in run.missions["missions"]}
 
 
 def test_settings_are_those_of_the_run_unless_given(run, shop):
@@ -53,7 +53,7 @@ def test_the_model_file_alone_is_enough(run, shop, tmp_path):
     shutil.copy(run.folder / "model.mixtura", tmp_path)
     scores = score_transactions(tmp_path / "model.mixtura", *shop, where=WHERE)
     np.testing.assert_array_equal(scores.table["mission"], run.basket_table()["mission"])
-    assert scores.names == []
+    assert scores.names == {}
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
@@ -131,7 +131,7 @@ def model_of(baskets, folder, *, known=True):
         "command": {"value": baskets.value, "where": baskets.where},
         "columns": {role: {"name": c.name, "table": c.table} for role, c in baskets.columns.items()},
         "data": {"item_levels": baskets.item_levels()} if known else {},
-        "missions": [{"name": "one"}, {"name": "two"}],
+        "missions": [{"number": 1, "name": "one"}, {"number": 2, "name": "two"}],
     }
     (folder / "missions.json").write_text(json.dumps(content))
     return folder
@@ -158,7 +158,7 @@ def test_the_lines_of_the_model_count_as_they_did(shop, tmp_path, options):
     assert (scores.baskets.counts != trained.counts).nnz == 0
     assert scores.baskets.categories.tolist() == trained.categories.tolist()
     assert scores.baskets.value == trained.value
-    assert scores.names == ["one", "two"]
+    assert scores.names == {1: "one", 2: "two"}
 
 
 def test_new_categories_count_as_other_where_rare_ones_did(shop, tmp_path):

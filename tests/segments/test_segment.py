@@ -11,17 +11,25 @@ import pytest
 import mixtura
 from mixtura import exceptions
 from mixtura.segments import output, segment_transactions
-from mixtura.segments.sweep import missions_from_text, schedule
+from mixtura.segments.sweep import numbers_from_text, schedule
 from segments.shop import CATEGORIES, make_shop
 
 FILES = {
     "model.mixtura",
     "global.mixtura",
+    "segments.mixtura",
     "customers.parquet",
     "baskets.parquet",
     "missions.json",
+    "segments.json",
+    "names.toml",
     "report.html",
 }
+
+
+def quickly(*tables, **options):
+    """Missions, one segment, and no checks: what these tests look at."""
+    return segment_transactions(*tables, **({"bootstrap": 0, "rivals": False, "n_segments": 1} | options))
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +149,17 @@ def test_the_summary_is_ten_lines_at_most(found):
     lines = found.summary()
     assert len(lines) <= 10
     assert "BIC is lowest at 3 missions (tried 4 sizes, 2 to 5)" in "\n".join(lines)
-    assert repr(found) == "Segmentation(3 missions of 200 baskets)"
+    assert repr(found) == "Segmentation(3 missions of 200 baskets, 1 segment of 24 customers)"
 
 
 def test_the_same_seed_gives_the_same(found):
-    again = segment_transactions(*make_shop(), n_missions=range(2, 6))
+    again = quickly(*make_shop(), n_missions=range(2, 6))
     assert again.folder is None
     np.testing.assert_allclose(again.model.profiles_, found.model.profiles_, rtol=1e-9)
 
 
 def test_the_usual_sweep_ends_after_the_turn():
-    tried = segment_transactions(*make_shop()).missions["criteria"]
+    tried = quickly(*make_shop()).missions["criteria"]
     sizes = [row["n_components"] for row in tried]
     chosen = next(row["n_components"] for row in tried if row["chosen"])
     assert sizes == list(range(2, chosen + 3))
@@ -161,7 +169,7 @@ def test_new_customers_are_counted_and_scored_with_the_population(shop):
     transactions, items = shop
     late = transactions.basket_id >= transactions.basket_id.max() - 4
     transactions.loc[late, "household_id"] = 900 + transactions.basket_id[late] % 2
-    found = segment_transactions(transactions, items, n_missions=3)
+    found = quickly(transactions, items, n_missions=3)
     data = found.missions["data"]
     assert (data["n_test_baskets_unseen_customer"], data["n_unseen_customers"]) == (5, 2)
     assert found.missions["held_out"]["n_baskets"] == data["n_test_baskets"] - 5
@@ -173,7 +181,7 @@ def test_new_customers_are_counted_and_scored_with_the_population(shop):
 
 
 def test_no_test_part(shop):
-    found = segment_transactions(*shop, n_missions=2, test_fraction=0)
+    found = quickly(*shop, n_missions=2, test_fraction=0)
     assert found.missions["held_out"] is None
     assert found.missions["criteria"][0]["held_out"] is None
     assert found.missions["data"]["split_time"] is None
@@ -190,7 +198,7 @@ def test_all_baskets_equal():
     with pytest.raises(
         exceptions.InvalidDataError, match="all 8 baskets before the split hold the same counts"
     ):
-        segment_transactions(transactions)
+        quickly(transactions)
 
 
 @pytest.mark.parametrize("number", [0, 1, 161, -3])
@@ -198,13 +206,13 @@ def test_more_missions_than_baskets_or_too_few(shop, number):
     with pytest.raises(
         exceptions.InvalidParameterError, match=f"found {number}. Expected a number from 2 to .* 160"
     ):
-        segment_transactions(*shop, n_missions=number)
+        quickly(*shop, n_missions=number)
 
 
 def test_as_many_missions_as_baskets_is_defined(shop):
     transactions, items = shop
     few = transactions[transactions.basket_id < 5010]
-    found = segment_transactions(few, items, n_missions=8)
+    found = quickly(few, items, n_missions=8)
     assert len(found.missions["missions"]) == 8
     assert len({mission["name"] for mission in found.missions["missions"]}) == 8
 
@@ -214,20 +222,20 @@ def test_as_many_missions_as_baskets_is_defined(shop):
 )
 def test_options_that_make_no_sense(shop, options):
     with pytest.raises(exceptions.InvalidParameterError, match=next(iter(options))):
-        segment_transactions(*shop, **options)
+        quickly(*shop, **options)
 
 
 def test_numbers_of_missions_in_text():
-    assert missions_from_text("2..4, 10") == [2, 3, 4, 10]
+    assert numbers_from_text("2..4, 10") == [2, 3, 4, 10]
     assert schedule(None, 10_000)[:13] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30]
     for text in ("", "three", "4..2", "2,,3", "-1"):
         with pytest.raises(exceptions.InvalidParameterError, match="missions: "):
-            missions_from_text(text)
+            numbers_from_text(text)
 
 
 def test_the_edge_of_the_range_is_said_aloud(shop):
     with pytest.warns(exceptions.EdgeOfRangeWarning, match="largest tried, so more missions may be better"):
-        found = segment_transactions(*shop, n_missions=[2, 3])
+        found = quickly(*shop, n_missions=[2, 3])
     assert found.missions["choice"]["at_edge"]
 
 
@@ -235,20 +243,20 @@ def test_an_existing_folder_is_not_touched(shop, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(exceptions.OutputError, match=r"exists\. Expected a new name"):
-        segment_transactions(*shop, n_missions=2, out=out)
+        quickly(*shop, n_missions=2, out=out)
     (out / "thesis.txt").write_text("ten years")
-    with pytest.raises(exceptions.OutputError, match=r"other files and no missions\.json"):
-        segment_transactions(*shop, n_missions=2, out=out, overwrite=True)
+    with pytest.raises(exceptions.OutputError, match=r"other files and no missions\.json or segments\.json"):
+        quickly(*shop, n_missions=2, out=out, overwrite=True)
     assert (out / "thesis.txt").read_text() == "ten years"
     with pytest.raises(exceptions.OutputError, match="is a file or a link"):
-        segment_transactions(*shop, n_missions=2, out=out / "thesis.txt", overwrite=True)
+        quickly(*shop, n_missions=2, out=out / "thesis.txt", overwrite=True)
 
 
 def test_overwriting_replaces_the_whole_folder(shop, tmp_path):
     out = tmp_path / "out"
-    segment_transactions(*shop, n_missions=2, out=out)
+    quickly(*shop, n_missions=2, out=out)
     (out / "old.txt").write_text("from before")
-    segment_transactions(*shop, n_missions=3, out=out, overwrite=True)
+    quickly(*shop, n_missions=3, out=out, overwrite=True)
     assert {path.name for path in out.iterdir()} == FILES
     assert leftovers(tmp_path) == ["out"]
 
@@ -256,7 +264,7 @@ def test_overwriting_replaces_the_whole_folder(shop, tmp_path):
 def test_a_place_that_cannot_be_written(shop, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(exceptions.OutputError, match="could not be written"):
-        segment_transactions(*shop, n_missions=2, out=tmp_path / "file" / "out")
+        quickly(*shop, n_missions=2, out=tmp_path / "file" / "out")
     assert leftovers(tmp_path) == ["file"]
 
 
@@ -264,7 +272,7 @@ def test_a_place_that_cannot_be_written(shop, tmp_path):
 def test_a_full_disk_leaves_nothing_half_written(shop, tmp_path, monkeypatch, existing):
     out = tmp_path / "out"
     if existing:
-        segment_transactions(*shop, n_missions=2, out=out)
+        quickly(*shop, n_missions=2, out=out)
     before = {path.name: path.read_bytes() for path in out.iterdir()} if existing else None
 
     def full(*_):
@@ -272,7 +280,7 @@ def test_a_full_disk_leaves_nothing_half_written(shop, tmp_path, monkeypatch, ex
 
     monkeypatch.setattr(output, "write_json", full)
     with pytest.raises(exceptions.OutputError, match="No space left on device"):
-        segment_transactions(*shop, n_missions=3, out=out, overwrite=existing)
+        quickly(*shop, n_missions=3, out=out, overwrite=existing)
     assert leftovers(tmp_path) == (["out"] if existing else [])
     if existing:
         assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -292,19 +300,17 @@ def press(at, times=1):
 
 def test_the_first_interruption_ends_the_sweep(shop, tmp_path):
     with pytest.warns(exceptions.InterruptedWarning, match="the sweep was interrupted"):
-        found = segment_transactions(
-            *shop, n_missions=range(2, 20), out=tmp_path / "out", progress=press(("sweep", 3))
-        )
+        found = quickly(*shop, n_missions=range(2, 20), out=tmp_path / "out", progress=press(("missions", 3)))
     assert found.interrupted
     assert [row["n_components"] for row in found.missions["criteria"]] == [2, 3, 4]
     assert {path.name for path in found.folder.iterdir()} == FILES
     assert any("interrupted" in note for note in found.missions["notes"])
 
 
-@pytest.mark.parametrize(("at", "times"), [(("read", 0), 1), (("sweep", 1), 2), (("write", 0), 1)])
+@pytest.mark.parametrize(("at", "times"), [(("read", 0), 1), (("missions", 1), 2), (("write", 0), 1)])
 def test_an_interruption_that_ends_everything_leaves_nothing(shop, tmp_path, at, times):
     with pytest.raises(KeyboardInterrupt):
-        segment_transactions(*shop, n_missions=[2, 3], out=tmp_path / "out", progress=press(at, times))
+        quickly(*shop, n_missions=[2, 3], out=tmp_path / "out", progress=press(at, times))
     assert leftovers(tmp_path) == []
 
 
@@ -314,23 +320,21 @@ def test_interruption_while_writing_leaves_nothing(shop, tmp_path, monkeypatch):
 
     monkeypatch.setattr(output, "write_table", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        segment_transactions(*shop, n_missions=2, out=tmp_path / "out")
+        quickly(*shop, n_missions=2, out=tmp_path / "out")
     assert leftovers(tmp_path) == []
 
 
 def test_what_a_missing_extra_is_called(shop, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(exceptions.MissingExtraError, match=r'pip install "mixtura\[segment\]"'):
-        segment_transactions(*shop, n_missions=2, out=tmp_path / "out")
+        quickly(*shop, n_missions=2, out=tmp_path / "out")
     assert leftovers(tmp_path) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_real_data(complete_journey, tmp_path):
-    found = segment_transactions(
-        **complete_journey, where="department = 'GROCERY'", n_missions=30, out=tmp_path / "out"
-    )
+    found = quickly(**complete_journey, where="department = 'GROCERY'", n_missions=30, out=tmp_path / "out")
     data, held_out = found.missions["data"], found.missions["held_out"]
     assert (data["n_baskets"], data["n_train_baskets"], data["n_categories"]) == (121_140, 96_912, 94)
     assert found.missions["criteria"][0]["n_parameters"] == 30 * 93 + 29

@@ -110,6 +110,13 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
             check_choice("init_params", self.init_params, ["sieve", *PARTITIONS])
         policy(self.on_degenerate)
 
+    def __sklearn_clone__(self) -> Self:
+        """A copy without results, whose start stays fitted where it is a fitted mixture."""
+        new: Self = super().__sklearn_clone__()
+        if isinstance(self.init_params, BaseMixture):
+            new.init_params = self.init_params
+        return new
+
     # --- fitting ----------------------------------------------------------------------------------------------
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn the mixture.

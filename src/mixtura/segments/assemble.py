@@ -2,155 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from mixtura.segments import naming
-from mixtura.segments.baskets import Baskets, one_time
-from mixtura.segments.sweep import Sweep
-from mixtura.segments.tables import ROWS, mission_content
+from mixtura.segments.baskets import Baskets
+from mixtura.segments.header import choice
+from mixtura.segments.households import MissionFit
+from mixtura.segments.sweep import MISSIONS
+from mixtura.segments.tables import ROWS, nearest
+from mixtura.segments.totals import Totals
 
-__all__ = ["SCHEMA", "assemble", "choice"]
+__all__ = ["SCHEMA", "assemble"]
 
-SCHEMA = "mixtura-missions/1"
+SCHEMA = "mixtura-missions/2"
 N_EXAMPLES = 3
 
 
 def assemble(
+    fit: MissionFit,
     baskets: Baskets,
     n_train: int,
-    model: Any,
-    sweep: Sweep,
     *,
+    head: Mapping[str, Any],
+    content: naming.Content,
+    totals: Totals,
     held_out: Mapping[str, Any] | None,
-    command: Mapping[str, Any],
-    version: str,
-    notes: list[str],
+    parts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Build the content of missions.json.
 
     Parameters
     ----------
+    fit : MissionFit
+        The mixtures, components in the order of the missions.
     baskets : Baskets
         All baskets.
     n_train : int
-        How many the models were fitted to.
-    model : GroupedMultinomialMixture
-        The household mixture, components in the order of the missions.
-    sweep : Sweep
-        What was tried.
+        How many are before the split.
+    head : Mapping
+        The common beginning.
+    content : Content
+        Expected counts of every mission.
+    totals : Totals
+        Other sums over the baskets.
     held_out : Mapping or None
         The comparison of predictions.
-    command : Mapping
-        Options of the run.
-    version : str
-        Version of mixtura.
-    notes : list of str
-        What a reader should know.
+    parts : Mapping
+        Further parts of the results: "tree", "stability", "refresh" and so on.
 
     Returns
     -------
     dict
         Plain values.
     """
-    found = mission_content(model, baskets, n_train)
-    criteria = [{**row, "chosen": index == sweep.best} for index, row in enumerate(sweep.rows)]
+    names, automatic, notes = fit.roster.namer(naming.names(content, baskets.categories.tolist()))
+    cards = _cards(fit, baskets, n_train, content, totals)
+    for card, name, auto in zip(cards, names, automatic, strict=True):
+        card |= {"name": name, "auto_name": auto}
+    criteria = [{**row, "chosen": index == fit.sweep.best} for index, row in enumerate(fit.sweep.rows)]
     return {
         "schema": SCHEMA,
-        "mixtura_version": version,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": dict(command),
-        "columns": {
-            role: {"name": column.name, "table": column.table, "guessed": column.guessed}
-            for role, column in baskets.columns.items()
-        },
-        "data": _data(baskets, n_train, model),
+        **head,
+        "notes": [*head["notes"], *notes],
         "criteria": criteria,
-        "choice": choice(sweep, command["criterion"]),
+        "choice": choice(fit.sweep, head["command"]["criterion"], MISSIONS),
         "held_out": held_out,
-        "categories": [str(name) for name in baskets.categories],
-        "category_share": found.lines.sum(axis=0) / found.lines.sum(),
-        "missions": _cards(model, baskets, n_train, found),
-        "notes": [*baskets.notes, *notes],
+        "missions": cards,
+        "certainty": totals.certainty.as_dict(),
+        **parts,
     }
 
 
-def choice(sweep: Sweep, criterion: str) -> dict[str, Any]:
-    """How the number of missions came about, with a sentence."""
-    tried = [row["n_components"] for row in sweep.rows]
-    chosen = tried[sweep.best]
-    if len(tried) == 1 and not sweep.interrupted:
-        sentence = f"{chosen} missions, as asked for"
-        return {"criterion": "given", "n_components": chosen, "at_edge": False, "sentence": sentence}
-    sentence = f"{criterion.upper()} is lowest at {chosen} missions"
-    sentence += f" (tried {len(tried)} sizes, {tried[0]} to {tried[-1]})"
-    if sweep.interrupted:
-        sentence += "; the sweep was interrupted, so larger numbers were not tried"
-    elif sweep.at_edge:
-        edge, more = ("largest", "more") if chosen == tried[-1] else ("smallest", "fewer")
-        sentence += f"; this is the {edge} tried, so {more} missions may be better still"
-    return {
-        "criterion": criterion,
-        "n_components": chosen,
-        "at_edge": sweep.at_edge,
-        "sentence": sentence,
-    }
-
-
-def _data(baskets: Baskets, n_train: int, model: Any) -> dict[str, Any]:
-    later = baskets.customers[n_train:]
-    unseen = ~np.isin(later, model.groups_)
-    return {
-        "source": baskets.source,
-        "items_source": baskets.items_source,
-        "filter": baskets.where,
-        "value": baskets.value,
-        "n_lines": baskets.n_lines,
-        "n_lines_used": baskets.n_lines_used,
-        "n_baskets": baskets.n_baskets,
-        "n_customers": baskets.n_customers,
-        "n_categories": baskets.n_categories,
-        "n_nonzero": baskets.n_nonzero,
-        "first_time": one_time(baskets.times[0]),
-        "last_time": one_time(baskets.times[-1]),
-        "split_time": one_time(baskets.times[n_train]) if n_train < baskets.n_baskets else None,
-        "n_train_baskets": n_train,
-        "n_test_baskets": baskets.n_baskets - n_train,
-        "n_test_baskets_unseen_customer": int(unseen.sum()),
-        "n_unseen_customers": len(np.unique(later[unseen])),
-        "dropped": [{"reason": entry.reason, "n_lines": entry.n_lines} for entry in baskets.dropped],
-    }
-
-
-def _cards(model: Any, baskets: Baskets, n_train: int, found: naming.Content) -> list[dict[str, Any]]:
-    """The missions, which are in order of size already."""
-    names = naming.names(found, baskets.categories.tolist())
-    tops = naming.top(found, baskets.categories.tolist())
+def _cards(
+    fit: MissionFit, baskets: Baskets, n_train: int, found: naming.Content, totals: Totals
+) -> list[dict[str, Any]]:
+    """The missions, in their order."""
+    model, numbers = fit.household, fit.roster.numbers
+    categories = baskets.categories.tolist()
+    tops, avoided = naming.top(found, categories), naming.avoided(found, categories)
+    near = nearest(model.profiles_, categories, "category", numbers)
     examples = _examples(model, baskets, n_train, found)
-    dominant = np.bincount(model.group_weights_.argmax(axis=1), minlength=len(names))
+    dominant = np.bincount(model.group_weights_.argmax(axis=1), minlength=len(numbers))
+    have = totals.missions.sum(axis=1) > 0
+    # A customer has a mission if at least one basket of it is expected.
+    reach = (totals.missions[have] >= 1.0).mean(axis=0)
+    amount = [None] * len(numbers) if totals.amount is None else totals.amount.tolist()
+    share_amount = _shares(amount)
     return [
         {
-            "number": k + 1,
-            "name": names[k],
+            "number": numbers[k],
             "weight": float(found.baskets[k] / found.baskets.sum()),
             "n_baskets": float(found.baskets[k]),
             "n_customers_dominant": int(dominant[k]),
+            "share_customers": float(reach[k]),
+            "amount": amount[k],
+            "share_amount": share_amount[k],
             "mean_lines": float(found.lines[k].sum() / max(found.baskets[k], 1e-300)),
+            "certainty": totals.certainty.means[k],
             "profile": model.profiles_[k],
             "top": tops[k],
+            "avoided": avoided[k],
+            "nearest": near[k],
             "examples": examples[k],
+            "previous": fit.roster.previous[k],
         }
-        for k in range(len(names))
+        for k in range(len(numbers))
     ]
+
+
+def _shares(amounts: Sequence[float | None]) -> list[float | None]:
+    """Parts of the whole; None where there is no money."""
+    total = sum(amount or 0.0 for amount in amounts)
+    return [None if amount is None or total <= 0 else amount / total for amount in amounts]
 
 
 def _examples(
     model: Any, baskets: Baskets, n_train: int, found: naming.Content
-) -> list[list[dict[str, int]]]:
+) -> list[list[dict[str, float]]]:
     """A few real baskets of ordinary length per mission, the most certain ones, without repeats."""
     rows = slice(0, min(n_train, ROWS))
     counts = baskets.counts[rows]
@@ -158,10 +130,10 @@ def _examples(
     size = counts.sum(axis=1)
     mean = found.lines.sum(axis=1) / np.maximum(found.baskets, 1e-300)
     mission = resp.argmax(axis=1)
-    result: list[list[dict[str, int]]] = []
+    result: list[list[dict[str, float]]] = []
     for k in range(resp.shape[1]):
         mine = np.flatnonzero((mission == k) & (size >= min(2, mean[k])) & (size <= 1.5 * mean[k] + 1))
-        shown: list[dict[str, int]] = []
+        shown: list[dict[str, float]] = []
         for row in mine[np.argsort(-resp[mine, k], kind="stable")]:
             example = _bought(counts, int(row), baskets.categories)
             if example not in shown:
@@ -172,7 +144,15 @@ def _examples(
     return result
 
 
-def _bought(counts: sparse.csr_array, row: int, categories: np.ndarray) -> dict[str, int]:
+def _bought(counts: sparse.csr_array, row: int, categories: np.ndarray) -> dict[str, float]:
     span = slice(counts.indptr[row], counts.indptr[row + 1])
     entries = zip(counts.indices[span], counts.data[span], strict=True)
-    return {str(categories[c]): int(n) for c, n in sorted(entries, key=lambda entry: (-entry[1], entry[0]))}
+    return {
+        str(categories[c]): _short(n) for c, n in sorted(entries, key=lambda entry: (-entry[1], entry[0]))
+    }
+
+
+def _short(number: Any) -> float:
+    """A count as it is, a fraction in hundredths."""
+    value = float(number)
+    return int(value) if value.is_integer() else round(value, 2)

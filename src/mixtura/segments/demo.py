@@ -14,13 +14,13 @@ FILTER = "department = 'GROCERY'"
 
 
 def demo_tables() -> dict[str, Any]:
-    """Find the tables "transactions" and "products" of The Complete Journey (CC0).
+    """Find the tables "transactions", "products" and "demographics" of The Complete Journey (CC0).
 
     Returns
     -------
     dict
-        ``transactions``, ``items`` (paths of Parquet files) and ``where``, as `segment_transactions` takes
-        them.
+        ``transactions``, ``items``, ``customers`` (paths of Parquet files) and ``where``, as
+        `segment_transactions` takes them.
 
     Raises
     ------
@@ -44,5 +44,6 @@ def demo_tables() -> dict[str, Any]:
     return {
         "transactions": folder / "transactions.parquet",
         "items": folder / "products.parquet",
+        "customers": folder / "demographics.parquet",
         "where": FILTER,
     }

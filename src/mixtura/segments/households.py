@@ -1,33 +1,82 @@
-"""Weights per household: three models of one start, their predictions compared, and what to say about them."""
+"""Weights per household: mixtures that start at the chosen one of all baskets, and what to say about them."""
 
 from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mixtura.models import GroupedMultinomialMixture
 from mixtura.segments import tables
-from mixtura.segments.assemble import assemble
 from mixtura.segments.baskets import Baskets
-from mixtura.segments.evaluation import held_out
-from mixtura.segments.result import Segmentation
-from mixtura.segments.sweep import Sweep, quiet
+from mixtura.segments.continuing import Roster, roster
+from mixtura.segments.previous import Previous
+from mixtura.segments.sweep import MISSIONS, Report, Sweep, quiet
 
-__all__ = ["households"]
+__all__ = ["MissionFit", "household_notes", "households"]
 
 # The model without shrinkage as it was published; it only serves to compare, and more steps overfit it more.
 PUBLISHED_STEPS = 100
 
-Report = Callable[[str, int, int, str], None]
+
+@dataclass(frozen=True)
+class MissionFit:
+    """The mixtures of baskets; components are in the order of the missions.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What was tried.
+    population : MultinomialMixture
+        The chosen one: one set of weights for everybody.
+    household : GroupedMultinomialMixture
+        Weights of each household, shrunk to the population as far as the data ask for it.
+    unshrunk : GroupedMultinomialMixture
+        Weights of each household from its own baskets alone.
+    seconds : float
+        Time of the fits of households.
+    roster : Roster
+        Numbers and names of the missions.
+    """
+
+    sweep: Sweep
+    population: Any
+    household: Any
+    unshrunk: Any
+    seconds: float
+    roster: Roster
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Number of each mission, in the order of the components."""
+        return np.asarray(self.roster.numbers)
+
+    def probabilities(self, baskets: Baskets) -> Callable[[np.ndarray], np.ndarray]:
+        """A function from row numbers of baskets to the probabilities of their missions."""
+        return lambda rows: np.asarray(
+            self.household.predict_proba(baskets.counts[rows], groups=baskets.customers[rows])
+        )
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended any of the fits."""
+        reasons = {self.household.stop_reason_, self.unshrunk.stop_reason_}
+        return self.sweep.interrupted or "interrupted" in reasons
 
 
 def households(
-    baskets: Baskets, n_train: int, tried: Sweep, command: dict[str, Any], report: Report
-) -> Segmentation:
-    """Fit weights per household, from the chosen global mixture as the start, and see how well they predict.
+    baskets: Baskets,
+    n_train: int,
+    tried: Sweep,
+    report: Report,
+    *,
+    previous: Previous | None = None,
+    earlier: Previous | None = None,
+) -> MissionFit:
+    """Fit weights per household, from the chosen global mixture as the start.
 
     Parameters
     ----------
@@ -37,18 +86,16 @@ def households(
         How many are before the split.
     tried : Sweep
         The global mixtures.
-    command : dict
-        Options of the run; the seconds spent here are added.
     report : callable
         ``report(stage, done, total, text)``.
+    previous, earlier : Previous, optional
+        Results to go on from, or to replace.
 
     Returns
     -------
-    Segmentation
-        Everything but the files.
+    MissionFit
+        Missions in order of size, or in that of `previous`.
     """
-    from mixtura import __version__
-
     train, customers = baskets.counts[:n_train], baskets.customers[:n_train]
     begun = clock.perf_counter()
     with quiet():
@@ -57,27 +104,21 @@ def households(
         report("households", 1, 2, "weights without shrinkage, to compare")
         unshrunk = _grouped(tried, 0.0).set_params(max_iter=PUBLISHED_STEPS).fit(train, groups=customers)
         report("households", 2, 2, f"{len(household.groups_):,} customers")
-    command["seconds_households"] = clock.perf_counter() - begun
-    chosen = tried.model
     size = sum(
         household.predict_proba(train[rows], groups=customers[rows]).sum(axis=0)
         for rows in tables.chunks(n_train)
     )
-    order = np.argsort(-size, kind="stable")
-    for model in (household, chosen):
-        tables.reorder(model, order)
-    interrupted = tried.interrupted or "interrupted" in {household.stop_reason_, unshrunk.stop_reason_}
-    missions = assemble(
-        baskets,
-        n_train,
-        household,
-        tried,
-        held_out=held_out(chosen, unshrunk, household, baskets.counts[n_train:], baskets.customers[n_train:]),
-        command=command,
-        version=__version__,
-        notes=_notes(baskets, n_train, household, interrupted=interrupted),
+    found = roster(
+        MISSIONS,
+        size,
+        household.profiles_,
+        [str(name) for name in baskets.categories],
+        previous=previous,
+        earlier=earlier,
     )
-    return Segmentation(missions, household, chosen, baskets, None, interrupted)
+    for model in (household, unshrunk, tried.model):
+        tables.reorder(model, found.order)
+    return MissionFit(tried, tried.model, household, unshrunk, clock.perf_counter() - begun, found)
 
 
 def _grouped(tried: Sweep, concentration: str | float) -> GroupedMultinomialMixture:
@@ -92,25 +133,35 @@ def _grouped(tried: Sweep, concentration: str | float) -> GroupedMultinomialMixt
     )
 
 
-def _notes(baskets: Baskets, n_train: int, household: Any, *, interrupted: bool) -> list[str]:
-    """What a reader should know beyond the numbers."""
+def household_notes(baskets: Baskets, n_train: int, fit: MissionFit) -> list[str]:
+    """What a reader should know beyond the numbers.
+
+    Parameters
+    ----------
+    baskets : Baskets
+        All baskets.
+    n_train : int
+        How many are before the split.
+    fit : MissionFit
+        The mixtures.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
     notes = []
     later = baskets.customers[n_train:]
-    unseen = later[~np.isin(later, household.groups_)]
+    unseen = later[~np.isin(later, fit.household.groups_)]
     if len(unseen):
         notes.append(
             f"{len(np.unique(unseen)):,} customers appear only after the split; their {len(unseen):,} "
             "baskets are scored "
             "with the population's weights and left out of the comparison of predictions."
         )
-    if household.stop_reason_ == "max_iter":
+    if fit.household.stop_reason_ == "max_iter":
         notes.append(
-            f"The weights per customer had not fully converged after {household.n_iter_:,} passes over the "
+            f"The weights per customer had not fully converged after {fit.household.n_iter_:,} passes over the "
             "data."
         )
-    if interrupted:
-        notes.append("The run was interrupted; these are the results so far.")
-    guessed = [column for column in baskets.columns.values() if column.guessed]
-    return notes + [
-        f"The {guess.role.replace('_', ' ')} column was guessed: {guess.name}." for guess in guessed
-    ]
+    return notes

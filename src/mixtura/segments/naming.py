@@ -11,7 +11,7 @@ from scipy import sparse
 
 from mixtura.segments.intervals import LiftMoments, lift_interval, lift_moments
 
-__all__ = ["Content", "Entry", "avoided", "content", "lifts", "names", "top"]
+__all__ = ["Content", "Entry", "avoided", "content", "joined", "lifts", "names", "top"]
 
 Entry = dict[str, float | int | str | None]
 
@@ -117,14 +117,14 @@ def top(found: Content, categories: Sequence[str]) -> list[list[Entry]]:
         Per mission up to ten of ``{"category", "share", "lift", "lift_low", "lift_high", "support", "n_baskets"}``, highest lift
         first; support is in lines, the interval is of 95 % with customers as clusters, and None where unknown.
     """
-    describe = _Describer(found, categories)
+    describe, named = _Describer(found, categories), _named(categories)
     entries: list[list[Entry]] = []
     for k in range(len(found.lines)):
         supported = np.flatnonzero(
-            (describe.share[k] >= MIN_SHARE) & (found.lines[k] >= _enough(found.lines))
+            named & (describe.share[k] >= _least_share(categories)) & (found.lines[k] >= _enough(found.lines))
         )
         if not supported.size:  # a mission too small for support: show what there is
-            supported = np.flatnonzero(found.lines[k] > 0)
+            supported = np.flatnonzero(named & (found.lines[k] > 0))
         order = supported[np.argsort(-describe.lift[k, supported], kind="stable")][:N_TOP]
         entries.append([describe(k, c) for c in order])
     return entries
@@ -150,7 +150,9 @@ def avoided(found: Content, categories: Sequence[str]) -> list[list[Entry]]:
     overall = found.lines.sum(axis=0)
     frequent = np.argsort(-overall, kind="stable")
     before = np.cumsum(overall[frequent]) - overall[frequent]
-    common = frequent[(before < COMMON * overall.sum()) & (overall[frequent] > 0)]
+    common = frequent[
+        (before < COMMON * overall.sum()) & (overall[frequent] > 0) & _named(categories)[frequent]
+    ]
     entries: list[list[Entry]] = []
     for k in range(len(found.lines)):
         missed = common[describe.high[k, common] < 1]
@@ -187,6 +189,16 @@ def _enough(lines: np.ndarray) -> float:
     return min(MIN_LINES, float(lines.sum()) / len(lines) / 100)
 
 
+def _named(categories: Sequence[str]) -> np.ndarray:
+    """Which categories are one thing: not those into which rare values were folded."""
+    return np.array([not str(name).startswith("(other") for name in categories])
+
+
+def _least_share(categories: Sequence[str]) -> float:
+    """The smallest share worth showing: where there are hundreds of categories, twice an average one."""
+    return min(MIN_SHARE, 2.0 / len(categories))
+
+
 def names(found: Content, categories: Sequence[str]) -> list[str]:
     """A name for every mission from its categories of highest lift; no two are the same.
 
@@ -204,26 +216,34 @@ def names(found: Content, categories: Sequence[str]) -> list[str]:
     """
     lift = lifts(found.lines)
     share = found.lines / np.maximum(found.lines.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    named = _named(categories)
     chosen: list[str] = []
     for k in range(len(lift)):
-        enough = (share[k] >= MIN_SHARE) & (found.lines[k] >= _enough(found.lines))
+        enough = named & (share[k] >= _least_share(categories)) & (found.lines[k] >= _enough(found.lines))
         least = max(MIN_LIFT, MIN_OF_FIRST * lift[k, enough].max(initial=0.0))
         telling = np.flatnonzero(enough & (lift[k] >= least))
         order = [str(categories[c]) for c in telling[np.argsort(-lift[k, telling], kind="stable")]]
         main = int(np.argmax(share[k]))
-        if share[k, main] >= 0.75:
+        if share[k, main] >= 0.75 and named[main]:
             parts = [[f"Only {_lower(str(categories[main]))}"]]
         elif not order:
             parts = [["A bit of everything"]]
         else:
             parts = [order[:2], order[:3], order[:4]]
-        candidates = [_joined(part) for part in parts]
+        candidates = [joined(part) for part in parts]
         candidates += [f"{candidates[-1]} ({number})" for number in range(2, len(lift) + 2)]
         chosen.append(next(name for name in candidates if name not in chosen))
     return chosen
 
 
-def _joined(parts: Sequence[str]) -> str:
+def joined(parts: Sequence[str]) -> str:
+    """Categories as one name, in the case of a sentence.
+
+    Examples
+    --------
+    >>> joined(["SOFT DRINKS", "FROZEN PIZZA"])
+    'Soft drinks + frozen pizza'
+    """
     text = " + ".join(_lower(part) if part.isupper() else part for part in parts)
     return text[:1].upper() + text[1:]
 

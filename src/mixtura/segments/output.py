@@ -15,10 +15,22 @@ from typing import Any
 import numpy as np
 
 from mixtura.exceptions import InvalidDataError, OutputError, optional_import
+from mixtura.segments.csv_output import write_csv
+from mixtura.segments.names_file import NAMES, read_names
+from mixtura.segments.renaming import renamed
 
-__all__ = ["check_target", "new_folder", "plain", "read_missions", "write_file", "write_json", "write_table"]
+__all__ = [
+    "check_target",
+    "is_results",
+    "new_folder",
+    "plain",
+    "read_results",
+    "write_file",
+    "write_json",
+    "write_table",
+]
 
-MISSIONS = "missions.json"
+MISSIONS, SEGMENTS = "missions.json", "segments.json"
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -49,9 +61,9 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             "(overwrite=True, --overwrite)."
         )
         raise OutputError(message)
-    if target.exists() and any(target.iterdir()) and not (target / MISSIONS).exists():
+    if target.exists() and any(target.iterdir()) and not is_results(target):
         message = (
-            f"the output folder '{target}' holds other files and no {MISSIONS}, so it is not replaced. "
+            f"the output folder '{target}' holds other files and no {MISSIONS} or {SEGMENTS}, so it is not replaced. "
             "Choose another folder, or empty this one yourself."
         )
         raise OutputError(message)
@@ -60,6 +72,11 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=parent):
             pass
+
+
+def is_results(folder: Path) -> bool:
+    """Whether a folder was written by a run."""
+    return (folder / MISSIONS).is_file() or (folder / SEGMENTS).is_file()
 
 
 @contextmanager
@@ -177,7 +194,7 @@ def write_table(columns: Mapping[str, Any], path: Path) -> None:
     pyarrow = optional_import("pyarrow", "segment")
     table = pyarrow.table({name: pyarrow.array(values) for name, values in columns.items()})
     if path.suffix.lower() == ".csv":
-        optional_import("pyarrow.csv", "segment").write_csv(table, path)
+        write_csv(columns, path)
     else:
         optional_import("pyarrow.parquet", "segment").write_table(table, path)
 
@@ -207,8 +224,8 @@ def write_file(columns: Mapping[str, Any], target: Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-def read_missions(folder: Path) -> dict[str, Any]:
-    """Read missions.json of a folder of results.
+def read_results(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Read missions.json and segments.json of a folder of results, with the names of its names.toml.
 
     Parameters
     ----------
@@ -217,23 +234,35 @@ def read_missions(folder: Path) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        Its content.
+    missions, segments : dict or None
+        Their content; one may be missing.
 
     Raises
     ------
     InvalidDataError
-        If there is none, or it is not JSON.
+        If there is neither, or a file is not JSON, or names.toml is malformed.
     """
-    path = folder / MISSIONS
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not is_results(folder):
         message = (
-            f"'{folder}' has no {MISSIONS}. Expected a folder that `mixtura segment` has written; "
+            f"'{folder}' has no {MISSIONS} or {SEGMENTS}. Expected a folder that `mixtura segment` has written; "
             "check the path."
         )
-        raise InvalidDataError(message) from error
+        raise InvalidDataError(message)
+    missions, segments = (_read_json(folder / name) for name in (MISSIONS, SEGMENTS))
+    names, features = read_names(folder / NAMES), None
+    if missions is not None:
+        missions, features = renamed(missions, "missions", names["missions"])
+    if segments is not None:
+        segments, _ = renamed(segments, "segments", names["segments"], mission_names=features)
+    return missions, segments
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file, or None where there is no file."""
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         message = (
             f"'{path}' cannot be read ({error}). Expected the file as `mixtura segment` wrote it; "

@@ -18,9 +18,9 @@ import numpy as np
 
 from mixtura.exceptions import InvalidDataError, optional_import
 from mixtura.segments.names_file import NAMES, automatic_name, read_names
-from mixtura.segments.renaming import edited_names
+from mixtura.segments.renaming import distinct_names, edited_names
 
-__all__ = ["Previous", "open_previous", "previous_labels"]
+__all__ = ["Previous", "open_earlier", "open_previous", "previous_labels"]
 
 SCHEMAS = {"missions": (1, 2), "segments": (1,)}
 LABELS = {"missions": "dominant_mission", "segments": "segment"}  # columns of customers.parquet
@@ -64,16 +64,20 @@ class Previous:
         Returns
         -------
         list of dict
-            number, name (edited, where it was), auto_name and weight of each.
+            number, name (the edited one where there is one, else the automatic one), auto_name and weight of each;
+            names are all different.
         """
+        entries = self.content(level)[level]
+        edited = [self.names.get(level, {}).get(int(entry["number"])) for entry in entries]
+        names, automatic = distinct_names(edited, [automatic_name(entry) for entry in entries])
         return [
             {
                 "number": int(entry["number"]),
-                "name": self.names[level].get(int(entry["number"]), str(entry["name"])),
-                "auto_name": automatic_name(entry),
+                "name": name,
+                "auto_name": auto,
                 "weight": float(entry["weight"]),
             }
-            for entry in self.content(level)[level]
+            for entry, name, auto in zip(entries, names, automatic, strict=True)
         ]
 
     def profiles(self, level: str) -> np.ndarray:
@@ -161,6 +165,42 @@ def open_previous(path: str | PathLike[str]) -> Previous:
         names[level], unknown = edited_names(given[level], (content or {}).get(level, ()), level=level)
         notes += unknown if content else []
     return Previous(folder, found["missions"], found["segments"], names, notes)
+
+
+def open_earlier(folder: str | PathLike[str]) -> Previous | None:
+    """Open results that are about to be replaced, if a person may have edited names there.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of results.
+
+    Returns
+    -------
+    Previous or None
+        None without a file of names: nothing was edited, and it does not matter whether the rest can be read.
+
+    Raises
+    ------
+    InvalidDataError
+        As `open_previous`: rather than that edited names are lost without a word.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> open_earlier(tempfile.mkdtemp()) is None
+    True
+    """
+    if not (Path(folder) / NAMES).exists():
+        return None
+    try:
+        return open_previous(folder)
+    except InvalidDataError as error:
+        message = (
+            f"{error} The names in '{Path(folder) / NAMES}' would be lost; to replace the folder without them, delete "
+            "that file."
+        )
+        raise InvalidDataError(message) from error
 
 
 def _read(path: Path, level: str) -> dict[str, Any] | None:

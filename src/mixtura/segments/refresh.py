@@ -28,6 +28,7 @@ def check_compatible(
     items_source: str | None = None,
     category_column: str | None = None,
     over: str | None = None,
+    levels: Sequence[str] = (),
 ) -> list[str]:
     """Refuse results that cannot be gone on from; say what is not as it was.
 
@@ -43,6 +44,8 @@ def check_compatible(
         Filter, name of the item table and name of the category column now.
     over : {"missions", "categories"}, optional
         What the segments are made of now.
+    levels : sequence of {"missions", "segments"}
+        What is looked for now.
 
     Returns
     -------
@@ -87,6 +90,11 @@ def check_compatible(
         f"The {name} is not that of the previous run: {now or 'none'} (before: {earlier or 'none'})."
         for name, earlier, now in optional
         if earlier != now
+    ]
+    notes += [
+        f"The previous results have no {level}, so the {level} are found and numbered anew."
+        for level in levels
+        if not previous.has(level)
     ]
     return notes + _category_notes(previous, [str(name) for name in categories])
 

@@ -155,7 +155,7 @@ def renamed(
     level : {"missions", "segments"}
         Which of the two.
     names : Mapping of int to str
-        Number to name, from `read_names`; numbers that are not there are left out, others keep their names.
+        Number to name, from `read_names`; components that it does not name have their automatic names.
     mission_names : Mapping of str to str, optional
         For segments over missions: the second result of this function for the missions.
 
@@ -172,7 +172,9 @@ def renamed(
     >>> renamed(content, "missions", {2: "Friday"})[0]["missions"][1]
     {'number': 2, 'name': 'Friday'}
     """
-    changed = {entry["name"]: names.get(entry["number"], entry["name"]) for entry in content[level]}
+    given = [names.get(int(entry["number"])) for entry in content[level]]
+    shown, _ = distinct_names(given, [automatic_name(entry) for entry in content[level]])
+    changed = {entry["name"]: name for entry, name in zip(content[level], shown, strict=True)}
     features = mission_names or {}
     new = dict(content)
     new[level] = [_card(entry, changed, features) for entry in content[level]]

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from mixtura.segments.baskets import Baskets
+from mixtura.segments.customers import SegmentFit
+from mixtura.segments.households import MissionFit
 from mixtura.segments.tables import basket_table, customer_table
 
 __all__ = ["Segmentation", "summary"]
@@ -17,22 +19,24 @@ __all__ = ["Segmentation", "summary"]
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Missions of a shop's baskets.
+    """Missions of a shop's baskets and segments of its customers.
 
     Parameters
     ----------
-    missions : dict
-        Everything that was found, as in missions.json.
-    model : GroupedMultinomialMixture
-        The household mixture; component k is mission k + 1.
-    global_model : MultinomialMixture
-        The global mixture of the same size.
+    missions : dict or None
+        Everything that was found about baskets, as in missions.json.
+    segments : dict or None
+        Everything that was found about customers, as in segments.json.
+    mission_fit : MissionFit or None
+        The mixtures of baskets.
+    segment_fit : SegmentFit or None
+        The mixture of customers, ``segment_fit.model``, with what it was fitted to.
     baskets : Baskets
         What the models were fitted to.
     folder : Path or None
         Where the results were written.
     interrupted : bool
-        Whether Ctrl-C ended the sweep, so that the choice is among fewer sizes than asked for.
+        Whether Ctrl-C ended a sweep, so that the choice is among fewer sizes than asked for.
 
     Examples
     --------
@@ -55,12 +59,33 @@ class Segmentation:
     ['Beer + crisps', 'Bread + milk']
     """
 
-    missions: dict[str, Any]
-    model: Any
-    global_model: Any
+    missions: dict[str, Any] | None
+    segments: dict[str, Any] | None
+    mission_fit: MissionFit | None
+    segment_fit: SegmentFit | None
     baskets: Baskets
     folder: Path | None
     interrupted: bool
+
+    @property
+    def model(self) -> Any:
+        """The household mixture, a `GroupedMultinomialMixture`; None without missions."""
+        return None if self.mission_fit is None else self.mission_fit.household
+
+    @property
+    def global_model(self) -> Any:
+        """The mixture with one set of weights, a `MultinomialMixture`; None without missions."""
+        return None if self.mission_fit is None else self.mission_fit.population
+
+    @property
+    def segment_model(self) -> Any:
+        """The mixture of customers, a `DirichletMultinomialMixture`; None without segments."""
+        return None if self.segment_fit is None else self.segment_fit.model
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The content of missions.json or, without missions, of segments.json."""
+        return self.missions or self.segments or {}
 
     def summary(self) -> list[str]:
         """Ten lines for people.
@@ -68,9 +93,9 @@ class Segmentation:
         Returns
         -------
         list of str
-            Data, split, choice, prediction, and the largest missions.
+            Data, split, choices, prediction, and the largest missions and segments.
         """
-        return summary(self.missions)
+        return summary(self.missions, self.segments)
 
     def customer_table(self) -> dict[str, np.ndarray]:
         """Columns of customers.parquet.
@@ -80,7 +105,9 @@ class Segmentation:
         dict of str to ndarray
             One entry per customer in each.
         """
-        return customer_table(self.model, self.baskets, self.missions["data"]["n_train_baskets"])
+        names = [] if self.segments is None else [segment["name"] for segment in self.segments["segments"]]
+        n_train = self.results["data"]["n_train_baskets"]
+        return customer_table(self.mission_fit, self.segment_fit, self.baskets, n_train, names)
 
     def basket_table(self) -> dict[str, np.ndarray]:
         """Columns of baskets.parquet.
@@ -90,27 +117,38 @@ class Segmentation:
         dict of str to ndarray
             One entry per basket in each, in order of time.
         """
-        return basket_table(self.model, self.baskets, self.missions["data"]["n_train_baskets"])
+        numbers = np.zeros(0, dtype=int) if self.mission_fit is None else self.mission_fit.numbers
+        return basket_table(self.model, numbers, self.baskets, self.results["data"]["n_train_baskets"])
 
     def __repr__(self) -> str:
-        data = self.missions["data"]
-        return f"Segmentation({len(self.missions['missions'])} missions of {data['n_baskets']:,} baskets)"
+        found = []
+        if self.missions is not None:
+            found.append(f"{len(self.missions['missions'])} missions of {self.baskets.n_baskets:,} baskets")
+        if self.segments is not None:
+            number = len(self.segments["segments"])
+            found.append(
+                f"{number} segment{'' if number == 1 else 's'} of {self.baskets.n_customers:,} customers"
+            )
+        return f"Segmentation({', '.join(found)})"
 
 
-def summary(missions: Mapping[str, Any]) -> list[str]:
-    """Ten lines for people from the content of missions.json.
+LONGEST = 10
+
+
+def summary(missions: Mapping[str, Any] | None, segments: Mapping[str, Any] | None = None) -> list[str]:
+    """Ten lines for people from the content of missions.json and segments.json.
 
     Parameters
     ----------
-    missions : Mapping
-        The content.
+    missions, segments : Mapping or None
+        The content; one of them may be missing.
 
     Returns
     -------
     list of str
         Plain sentences.
     """
-    data, held_out = missions["data"], missions["held_out"]
+    data = (missions or segments or {})["data"]
     read = (
         f"{data['n_lines_used']:,} of {data['n_lines']:,} lines: {data['n_baskets']:,} baskets of "
         f"{data['n_customers']:,} customers, {data['n_categories']:,} categories, {data['n_nonzero']:,} "
@@ -121,29 +159,35 @@ def summary(missions: Mapping[str, Any]) -> list[str]:
         f"{data['n_test_baskets']:,} later ones ({data['n_test_baskets_unseen_customer']:,} of new "
         "customers)."
     )
-    lines = [read, split, f"{missions['choice']['sentence']}."]
-    if held_out is None:
-        lines.append("No later basket of a known customer, so predictions were not compared.")
-    else:
-        lines += _compared(held_out)
-    largest = missions["missions"][: 10 - len(lines)]
-    return lines + [f"Mission {m['number']}: {m['name']} ({m['weight']:.1%} of baskets)" for m in largest]
+    lines = [read, split]
+    lines += [f"{part['choice']['sentence']}." for part in (missions, segments) if part is not None]
+    if missions is not None:
+        if missions["held_out"] is None:
+            lines.append("No later basket of a known customer, so predictions were not compared.")
+        else:
+            lines.append(_gain(missions["held_out"]))
+    shown = LONGEST - len(lines)
+    largest: list[str] = []
+    if segments is not None:
+        n_segments = shown if missions is None else min(3, len(segments["segments"]))
+        largest += [
+            f"Segment {s['number']}: {s['name']} ({s['weight']:.1%} of customers)"
+            for s in segments["segments"][:n_segments]
+        ]
+    if missions is not None:
+        largest = [
+            f"Mission {m['number']}: {m['name']} ({m['weight']:.1%} of baskets)"
+            for m in missions["missions"][: shown - len(largest)]
+        ] + largest
+    return lines + largest
 
 
-def _compared(held_out: Mapping[str, Any]) -> list[str]:
-    """Three sentences on the prediction of later baskets."""
-    scores = (
-        f"Log-likelihood per later basket: {held_out['global']:.3f} with one set of weights for all, "
-        f"{held_out['household_no_shrinkage']:.3f} per customer, {held_out['household']:.3f} shrunk to all."
-    )
+def _gain(held_out: Mapping[str, Any]) -> str:
+    """What knowing the customer is worth."""
     error = held_out["gain_se"]
-    gain = (
-        f"Knowing the customer gains {held_out['gain']:.3f} nats per basket"
-        f"{'' if error is None or np.isnan(error) else f' (standard error {error:.3f})'}."
+    return (
+        f"Knowing the customer gains {held_out['gain']:.3f} nats per later basket"
+        f"{'' if error is None or np.isnan(error) else f' (standard error {error:.3f})'}; for "
+        f"{held_out['share_households_better_l1']:.1%} of {held_out['n_households_compared']:,} customers the "
+        "own profile is closer to what they bought later."
     )
-    closer = (
-        f"For {held_out['share_households_better_l1']:.1%} of {held_out['n_households_compared']:,} "
-        "customers the "
-        "own profile is closer to what they bought later (L1)."
-    )
-    return [scores, gain, closer]

@@ -35,15 +35,15 @@ class Scores:
         The new baskets, with the model's categories.
     table : dict of str to ndarray
         One entry per basket: basket, customer, time, known_customer, mission, probability, log_likelihood.
-    names : list of str
-        Names of the missions; empty without missions.json beside the model.
+    names : dict of int to str
+        Names of the missions by number; empty without missions.json beside the model.
     folder : Path or None
         Where the model's other results lie.
     """
 
     baskets: Baskets
     table: dict[str, np.ndarray]
-    names: list[str]
+    names: dict[int, str]
     folder: Path | None
 
     def summary(self) -> list[str]:
@@ -66,7 +66,7 @@ class Scores:
         share = np.bincount(self.table["mission"])
         for number in np.argsort(-share, kind="stable"):
             if share[number]:
-                name = f": {self.names[number - 1]}" if self.names else ""
+                name = f": {self.names[number]}" if self.names else ""
                 part = share[number] / len(known)
                 sentences.append(f"Mission {number}{name} ({part:.1%} of baskets)")
         return sentences
@@ -105,7 +105,7 @@ def open_model(path: str | PathLike[str]) -> tuple[Any, dict[str, Any] | None, P
         )
         raise ModelFileError(message)
     model = load(file)
-    missions = output.read_missions(file.parent) if (file.parent / output.MISSIONS).exists() else None
+    missions = output.read_results(file.parent)[0] if output.is_results(file.parent) else None
     return model, missions, file
 
 
@@ -208,14 +208,21 @@ value, shared_baskets, memory_limit, threads
     )
     known = np.isin(baskets.customers, fitted.groups_)
     with _names_not_needed():
-        table = tables.basket_table(fitted, baskets, 0)
+        table = tables.basket_table(fitted, _numbers(fitted, missions), baskets, 0)
     del table["part"]
     table["known_customer"] = known
-    names = [] if missions is None else [mission["name"] for mission in missions["missions"]]
+    names = {} if missions is None else {entry["number"]: entry["name"] for entry in missions["missions"]}
     scores = Scores(baskets, table, names, None if missions is None else file.parent)
     if target is not None:
         output.write_file(table, target)
     return scores
+
+
+def _numbers(model: Any, missions: dict[str, Any] | None) -> np.ndarray:
+    """Numbers of the missions in the order of the components; after a refresh they may have gaps."""
+    if missions is None:
+        return np.arange(1, len(model.weights_) + 1)
+    return np.array([entry["number"] for entry in missions["missions"]])
 
 
 def _checked_file(target: Path, *, overwrite: bool) -> Path:

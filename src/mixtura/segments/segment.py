@@ -1,12 +1,13 @@
-"""The main job in one call: transactions to missions, to a folder of results."""
+"""The main job in one call: transactions to missions and segments, to a folder of results.
+
+It is long because every option is described where a user looks for it.
+"""
 
 from __future__ import annotations
 
 import time as clock
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,86 +19,134 @@ from mixtura.exceptions import (
     InterruptedWarning,
     InvalidDataError,
     InvalidParameterError,
+    did_you_mean,
     optional_import,
 )
 from mixtura.segments import output
 from mixtura.segments.baskets import Baskets
-from mixtura.segments.households import households
+from mixtura.segments.find import Job, find_missions, segments_of_customers
+from mixtura.segments.header import header
+from mixtura.segments.households import household_notes
+from mixtura.segments.previous import Previous, open_previous
+from mixtura.segments.refresh import check_compatible
 from mixtura.segments.result import Segmentation
-from mixtura.segments.sweep import check_criterion, schedule, sweep
+from mixtura.segments.sweep import MISSIONS, SEGMENTS, Report, check_criterion, schedule
+from mixtura.segments.tell import tell_missions, tell_segments
+from mixtura.segments.totals import mission_totals
 from mixtura.segments.transactions import read_baskets
+from mixtura.segments.writing import write_results
 
 __all__ = ["segment_transactions"]
 
-Report = Callable[[str, int, int, str], None]
 LARGEST_SEED = 2**32 - 1
+LEVELS = ("both", "baskets", "customers")
 
 
 def segment_transactions(
     transactions: Any,
     items: Any = None,
+    customers: Any = None,
     *,
     customer: str | None = None,
     basket: str | None = None,
     item: str | None = None,
-    category: str | None = None,
+    category: str | Sequence[str] | None = None,
     time: str | None = None,
     quantity: str | None = None,
+    amount: str | None = None,
+    price: str | None = None,
     item_key: str | None = None,
+    customer_key: str | None = None,
     where: str | None = None,
     value: str = "lines",
     shared_baskets: str = "error",
+    min_support: float | None = None,
+    rare: str = "other",
+    top_items: int | None = None,
+    level: str = "both",
     n_missions: int | Iterable[int] | None = None,
+    n_segments: int | Iterable[int] | None = None,
     criterion: str = "bic",
     test_fraction: float = 0.2,
     random_state: int = 0,
+    previous: str | PathLike[str] | None = None,
+    bootstrap: int = 10,
+    rivals: bool = True,
+    anonymous: bool = False,
     out: str | PathLike[str] | None = None,
+    csv: bool = False,
     overwrite: bool = False,
     memory_limit: str | None = None,
     threads: int | None = None,
     progress: Report | None = None,
 ) -> Segmentation:
-    """Find the missions of a shop's baskets, and how every customer divides among them.
+    """Find the missions of a shop's baskets and the segments of its customers.
 
     A basket is a row of counts per category; a *mission* is what a basket is for: a profile of categories
-    that many baskets share. The number of missions is given or chosen by a criterion on the earlier baskets;
-    the later ones are kept to see how well each customer's future is predicted.
+    that many baskets share. A *segment* is who the customer is: a profile of missions that many customers
+    share. Both numbers are given or chosen by a criterion on the earlier baskets; the later ones are kept to
+    see how well each customer's future is predicted.
 
     Parameters
     ----------
     transactions : str, path or data frame
-        One row per line of a receipt: CSV, Parquet (also a pattern with ``*``), pandas, polars or Arrow.
+        One row per line of a receipt: CSV, Parquet, a folder or pattern of such files, a table or query of a
+        DuckDB file (``"shop.duckdb::sales"``), pandas, polars or Arrow.
     items : str, path or data frame, optional
         One row per item, joined by `item` = `item_key`.
-    customer, basket, item, category, time, quantity, item_key : str, optional
-        Column names; what is not given is guessed, and the guesses are in the result.
+    customers : str, path or data frame, optional
+        One row per customer (age, region, ...), joined by `customer` = `customer_key`; segments are described
+        by it, and never made from it.
+    customer, basket, item, category, time, quantity, amount, price, item_key, customer_key : str, optional
+        Column names; what is not given is guessed, and the guesses are in the result. Several categories are
+        several levels, all of which are counted. `amount` is the money of a line, `price` that of a unit.
     where : str, optional
         A condition in SQL over the columns of both tables, such as ``"department = 'GROCERY'"``.
-    value : {"lines", "quantity"}
-        What is counted in a basket: lines, or units.
+    value : {"lines", "quantity", "amount"}
+        What is counted in a basket: lines, units, or lines weighted by their money.
     shared_baskets : {"error", "first"}
         What to do with a basket that has lines of several customers.
-    n_missions : int or iterable of int, optional
-        One number, or the numbers to choose from; by default 2 to 10, 12, 15, 20, 30, ... until the criterion
-        turns.
+    min_support : int or float, optional
+        Categories in fewer baskets (a number, or a share below 1) are rare.
+    rare : {"other", "drop"}
+        Whether rare categories become one, or are left out.
+    top_items : int, optional
+        Only so many of the most frequent categories of each level are told apart.
+    level : {"both", "baskets", "customers"}
+        What to find: missions and segments over them, missions alone, or segments directly over what
+        customers buy.
+    n_missions, n_segments : int or iterable of int, optional
+        One number, or the numbers to choose from; by default 2 to 10, 12, 15, 20, 30, ... missions and 1 to
+        12, 15, ... segments until the criterion turns.
     criterion : {"bic", "aic", "icl"}
-        By which the number is chosen; lower is better.
+        By which the numbers are chosen; lower is better.
     test_fraction : float, default 0.2
         Share of the baskets, the latest, that are kept for testing; 0 for none.
     random_state : int, default 0
-        Seed; the same data and seed give the same missions.
+        Seed; the same data and seed give the same results.
+    previous : path, optional
+        Folder of an earlier run. The fits go on from its profiles; missions and segments that are found again
+        keep number, name and order; the results tell what is new, gone or drifted, and where customers went.
+    bootstrap : int, default 10
+        Samples of customers that tell how stable missions and segments are; 0 for none.
+    rivals : bool, default True
+        Whether simpler methods are compared on the later baskets.
+    anonymous : bool, default False
+        Whether single customers are left out of segments.json and the report.
     out : path, optional
-        Folder to write: the two models, customers.parquet, baskets.parquet, missions.json and report.html. It
-        appears when it is complete, or not at all.
+        Folder to write: models, customers.parquet, baskets.parquet, missions.json, segments.json, names.toml
+        and report.html. It appears when it is complete, or not at all.
+    csv : bool, default False
+        Whether the tables are written as CSV too.
     overwrite : bool, default False
-        Whether `out` may replace results of an earlier run.
+        Whether `out` may replace results of an earlier run; names edited in its names.toml are kept.
     memory_limit : str, optional
         Memory that DuckDB may take, such as ``"2GB"``.
     threads : int, optional
         Threads of DuckDB.
     progress : callable, optional
         ``progress(stage, done, total, text)``, called as the work advances. Stages: "read", "note" (a
-        sentence on what was read and guessed), "sweep" or "missions", "households", "write".
+        sentence on what was read and guessed), "missions", "households", "segments", "trust", "write".
 
     Returns
     -------
@@ -118,7 +167,7 @@ def segment_transactions(
     Warns
     -----
     InterruptedWarning
-        At Ctrl-C during the sweep, which ends it: the best number so far is used. A second Ctrl-C ends
+        At Ctrl-C during a sweep, which ends it: the best number so far is used. A second Ctrl-C ends
         everything, and nothing is written.
     EdgeOfRangeWarning
         If the largest number that was tried is the best.
@@ -128,6 +177,9 @@ def segment_transactions(
     Test baskets never take part in the choice. Baskets of customers without an earlier basket are scored with
     the population's weights and left out of the comparison of predictions. Standard errors are paired, and
     treat all baskets of a customer as one observation.
+
+    Segments are a Dirichlet-multinomial mixture over the expected number of baskets of every mission (or the
+    lines of every category) of each customer, so customers of one segment may differ more than by chance.
 
     References
     ----------
@@ -146,34 +198,47 @@ def segment_transactions(
     ...         "day": [number // 4 for number in range(80)],
     ...     }
     ... )
-    >>> found = segment_transactions(lines, n_missions=2)
+    >>> found = segment_transactions(lines, n_missions=2, n_segments=2, bootstrap=0, rivals=False)
     >>> found
-    Segmentation(2 missions of 40 baskets)
+    Segmentation(2 missions of 40 baskets, 2 segments of 2 customers)
     >>> found.model.group_weights_.round(1).max(axis=1).tolist()
     [1.0, 1.0]
     """
     report = progress or _silent
     check_criterion(criterion)
-    seed = _checked_seed(random_state)
+    _check_level(level, n_missions, n_segments)
+    seed = _whole("random_state", random_state, LARGEST_SEED)
+    n_replicates = _whole("bootstrap", bootstrap, 1000)
     target = None if out is None else Path(out)
+    before = None if previous is None else open_previous(previous)
+    earlier = None
     if target is not None:
         for module in ("pyarrow", "jinja2", "plotly"):
             optional_import(module, "segment")
         output.check_target(target, overwrite=overwrite)
+        if before is None and output.is_results(target):
+            earlier = open_previous(target)
     report("read", 0, 1, "transactions")
     baskets = read_baskets(
         transactions,
         items,
+        customers=customers,
         customer=customer,
         basket=basket,
         item=item,
         category=category,
         time=time,
         quantity=quantity,
+        amount=amount,
+        price=price,
         item_key=item_key,
+        customer_key=customer_key,
         where=where,
         value=value,
         shared_baskets=shared_baskets,
+        min_support=min_support,
+        rare=rare,
+        top_items=top_items,
         memory_limit=memory_limit,
         threads=threads,
     )
@@ -182,54 +247,141 @@ def segment_transactions(
         report("note", 0, 0, sentence)
     n_train = baskets.n_train(test_fraction)
     _refuse_equal_baskets(baskets, n_train)
-    numbers = schedule(n_missions, n_train)
-    command = {
+    command: dict[str, Any] = {
         "transactions": baskets.source,
         "items": baskets.items_source,
         "where": where,
         "value": value,
         "shared_baskets": shared_baskets,
-        "n_missions": None if n_missions is None else numbers,
+        "min_support": min_support,
+        "rare": rare,
+        "top_items": top_items,
+        "level": level,
+        "n_missions": None if n_missions is None else schedule(n_missions, n_train, MISSIONS),
+        "n_segments": None if n_segments is None else schedule(n_segments, n_train, SEGMENTS),
         "criterion": criterion,
         "test_fraction": test_fraction,
         "random_state": seed,
+        "previous": None if previous is None else str(previous),
+        "bootstrap": n_replicates,
+        "rivals": bool(rivals),
+        "anonymous": bool(anonymous),
     }
-    begun = clock.perf_counter()
-    tried = sweep(
-        baskets.counts[:n_train],
-        baskets.counts[n_train:],
-        numbers,
-        criterion=criterion,
-        seed=seed,
-        stop_when_turned=n_missions is None,
-        report=report,
+    job = Job(
+        baskets,
+        n_train,
+        criterion,
+        seed,
+        n_replicates,
+        bool(rivals),
+        bool(anonymous),
+        before,
+        earlier,
+        report,
     )
-    command["seconds_sweep"] = clock.perf_counter() - begun
-    segmentation = households(baskets, n_train, tried, command, report)
+    found = _learn(job, command)
     if target is not None:
-        segmentation = _write(segmentation, target, overwrite=overwrite, report=report)
-    if segmentation.interrupted:
-        message = (
-            f"Interrupted: {segmentation.missions['choice']['sentence']}. Run again for the whole sweep."
-        )
-        warnings.warn(message, InterruptedWarning, stacklevel=2)
-    elif tried.at_edge:
-        message = f"{segmentation.missions['choice']['sentence']}. Try larger numbers (n_missions)."
-        warnings.warn(message, EdgeOfRangeWarning, stacklevel=2)
-    return segmentation
+        found = write_results(found, target, csv=csv, overwrite=overwrite, report=report)
+    _warn(found)
+    return found
+
+
+def _learn(job: Job, command: dict[str, Any]) -> Segmentation:
+    """Both levels, each learnt, checked and told."""
+    from mixtura import __version__
+
+    level, baskets = command["level"], job.baskets
+    notes = [] if job.previous is None else _compatible(job.previous, baskets, level)
+    begun = clock.perf_counter()
+    missions = totals = None
+    if level != "customers":
+        missions = find_missions(job, command["n_missions"])
+        notes += household_notes(baskets, job.n_train, missions)
+        totals = mission_totals(missions.household, baskets, job.n_train)
+        command["seconds_missions"] = clock.perf_counter() - begun
+    begun = clock.perf_counter()
+    customers = None
+    if level != "baskets":
+        customers = segments_of_customers(job, command["n_segments"], missions, totals)
+        command["seconds_segments"] = clock.perf_counter() - begun
+    interrupted = any(fit is not None and fit.interrupted for fit in (missions, customers))
+    if interrupted:
+        notes.append("The run was interrupted; these are the results so far.")
+    notes += [
+        f"The {guess.role.replace('_', ' ')} column was guessed: {guess.name}."
+        for guess in baskets.columns.values()
+        if guess.guessed
+    ]
+    begun = clock.perf_counter()
+    head = header(baskets, job.n_train, command=command, version=__version__, notes=notes)
+    told = segments = None
+    if missions is not None and totals is not None:
+        told = tell_missions(job, missions, totals, head)
+    if customers is not None:
+        names = None if told is None else [mission["name"] for mission in told["missions"]]
+        segments = tell_segments(job, customers, missions, head, names)
+    job.report("trust", 1, 1, "done")
+    for content in (told, segments):
+        if content is not None:
+            content["command"]["seconds_checks"] = clock.perf_counter() - begun
+    return Segmentation(told, segments, missions, customers, baskets, None, interrupted)
+
+
+def _compatible(previous: Previous, baskets: Baskets, level: str) -> list[str]:
+    """Refuse earlier results that this run cannot go on from, and say what differs."""
+    return [
+        *previous.notes,
+        *check_compatible(
+            previous,
+            categories=[str(name) for name in baskets.categories],
+            value=baskets.value,
+            where=baskets.where,
+            items_source=baskets.items_source,
+            category_column=baskets.columns["category"].name,
+            over=None if level == "baskets" else "categories" if level == "customers" else "missions",
+        ),
+    ]
+
+
+def _warn(found: Segmentation) -> None:
+    """What a reader of the results should hear at once."""
+    sentences = [part["choice"]["sentence"] for part in (found.missions, found.segments) if part is not None]
+    if found.interrupted:
+        message = f"Interrupted: {'; '.join(sentences)}. Run again for the whole sweep."
+        warnings.warn(message, InterruptedWarning, stacklevel=3)
+        return
+    for part, level in ((found.missions, MISSIONS), (found.segments, SEGMENTS)):
+        if part is not None and part["choice"]["at_edge"]:
+            message = f"{part['choice']['sentence']}. Try other numbers ({level.option})."
+            warnings.warn(message, EdgeOfRangeWarning, stacklevel=3)
+
+
+def _check_level(level: str, n_missions: object, n_segments: object) -> None:
+    """Refuse an unknown level, and a number for what is not looked for."""
+    if level not in LEVELS:
+        message = f"level={level!r} is not known. {did_you_mean(str(level), LEVELS)}"
+        raise InvalidParameterError(message)
+    for name, number, without in (
+        ("n_missions", n_missions, "customers"),
+        ("n_segments", n_segments, "baskets"),
+    ):
+        if number is not None and level == without:
+            message = (
+                f"{name}: found {number!r} with level={level!r}, which looks for none. Expected level='both'; "
+                f"leave {name} out, or look for both."
+            )
+            raise InvalidParameterError(message)
 
 
 def _silent(stage: str, done: int, total: int, text: str) -> None:
     """Progress that nobody asked for."""
 
 
-def _checked_seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= LARGEST_SEED:
-        message = (
-            f"random_state: found {seed!r}. Expected a whole number from 0 to {LARGEST_SEED:,}, such as 0."
-        )
+def _whole(name: str, value: Any, largest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= largest:
+        message = f"{name}: found {value!r}. Expected a whole number from 0 to {largest:,}, such as 0."
         raise InvalidParameterError(message)
-    return int(seed)
+    return int(value)
 
 
 def _refuse_equal_baskets(baskets: Baskets, n_train: int) -> None:
@@ -242,31 +394,3 @@ def _refuse_equal_baskets(baskets: Baskets, n_train: int) -> None:
         "that differ; check the basket and category columns and the filter."
     )
     raise InvalidDataError(message)
-
-
-def _write(segmentation: Segmentation, target: Path, *, overwrite: bool, report: Report) -> Segmentation:
-    """All files at once, or none."""
-    from mixtura.report import write_report
-
-    report("write", 0, 1, str(target))
-    with output.new_folder(target, overwrite=overwrite) as folder:
-        for name, model in (("model", segmentation.model), ("global", segmentation.global_model)):
-            with _categories_as_names(model, segmentation.baskets):
-                model.save(folder / f"{name}.mixtura")
-        output.write_table(segmentation.customer_table(), folder / "customers.parquet")
-        output.write_table(segmentation.basket_table(), folder / "baskets.parquet")
-        missions = output.plain(segmentation.missions)
-        output.write_json(missions, folder / output.MISSIONS)
-        write_report(missions, folder / "report.html")
-    report("write", 1, 1, str(target))
-    return replace(segmentation, folder=target)
-
-
-@contextmanager
-def _categories_as_names(model: Any, baskets: Baskets) -> Iterator[None]:
-    """While it is saved, the model knows the names of its columns: it can be used without the folder."""
-    model.feature_names_in_ = baskets.categories.astype(object)
-    try:
-        yield
-    finally:
-        del model.feature_names_in_

@@ -1,4 +1,4 @@
-"""How many missions: mixtures of growing size, each also started from the last, until the criterion turns."""
+"""How many missions or segments: mixtures of growing size, each also started from the last, until the criterion turns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from sklearn.base import clone
 
 from mixtura.exceptions import (
     ConvergenceWarning,
@@ -23,14 +23,22 @@ from mixtura.exceptions import (
     did_you_mean,
 )
 from mixtura.inference.driver import Progress
-from mixtura.models import MultinomialMixture
 from mixtura.selection import select
 
-__all__ = ["CRITERIA", "Sweep", "check_criterion", "missions_from_text", "quiet", "schedule", "sweep"]
+__all__ = [
+    "CRITERIA",
+    "MISSIONS",
+    "SEGMENTS",
+    "Level",
+    "Sweep",
+    "check_criterion",
+    "numbers_from_text",
+    "quiet",
+    "schedule",
+    "sweep",
+]
 
 CRITERIA = ("bic", "aic", "icl")
-USUAL = (*range(2, 11), 12, 15, *range(20, 101, 10), 120, 150, 200, 300, 500)
-SMALLEST = 2
 PATIENCE = 2  # values in a row that are worse than the best, before the sweep ends
 
 SAID_IN_RESULTS = (
@@ -46,21 +54,51 @@ Report = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
+class Level:
+    """What is looked for, and in what.
+
+    Parameters
+    ----------
+    noun : str
+        Of one result, in the plural: ``"missions"`` or ``"segments"``; also the stage of the progress.
+    option : str
+        The argument with the numbers.
+    unit : str
+        Of one row, in the plural.
+    usual : tuple of int
+        Numbers tried when none are given.
+    """
+
+    noun: str
+    option: str
+    unit: str
+    usual: tuple[int, ...]
+
+
+MISSIONS = Level(
+    "missions", "n_missions", "baskets", (*range(2, 11), 12, 15, *range(20, 101, 10), 120, 150, 200, 300, 500)
+)
+SEGMENTS = Level("segments", "n_segments", "customers", (*range(1, 13), 15, 20, 25, 30))
+
+
+@dataclass(frozen=True)
 class Sweep:
     """All that was tried, and the choice.
 
     Parameters
     ----------
     rows : tuple of dict
-        One per number of missions, in order of size, as in missions.json but without the mark of the choice.
+        One per number, in order of size, as in the results but without the mark of the choice.
     best : int
         Index of the chosen one.
-    model : MultinomialMixture
+    model : MultinomialMixture or DirichletMultinomialMixture
         The chosen one, fitted.
     at_edge : bool
         Whether a number beyond those tried might be better still.
     interrupted : bool
         Whether Ctrl-C ended the sweep.
+    sentence : str, optional
+        How the choice came about, where it was not the lowest criterion.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -68,15 +106,18 @@ class Sweep:
     model: Any
     at_edge: bool
     interrupted: bool
+    sentence: str | None = None
 
 
-def missions_from_text(text: str) -> list[int]:
-    """Read numbers of missions as they are written on a command line.
+def numbers_from_text(text: str, noun: str = "missions") -> list[int]:
+    """Read numbers of missions or segments as they are written on a command line.
 
     Parameters
     ----------
     text : str
         Numbers and ranges, separated by commas.
+    noun : str
+        What is counted, for messages.
 
     Returns
     -------
@@ -90,7 +131,7 @@ def missions_from_text(text: str) -> list[int]:
 
     Examples
     --------
-    >>> missions_from_text("30"), missions_from_text("2..5,8, 12")
+    >>> numbers_from_text("30"), numbers_from_text("2..5,8, 12")
     ([30], [2, 3, 4, 5, 8, 12])
     """
     found: set[int] = set()
@@ -98,28 +139,30 @@ def missions_from_text(text: str) -> list[int]:
         match = re.fullmatch(r"\s*(\d{1,6})\s*(?:(?:\.\.|-|:)\s*(\d{1,6})\s*)?", part)
         if match is None:
             message = (
-                f"missions: {text!r} cannot be read at {part!r}. Expected numbers and ranges such as '30' or "
+                f"{noun}: {text!r} cannot be read at {part!r}. Expected numbers and ranges such as '30' or "
                 "'2..10,12,15'."
             )
             raise InvalidParameterError(message)
         first = int(match.group(1))
         last = int(match.group(2) or first)
         if last < first:
-            message = f"missions: the range {part!r} runs backwards. Expected the smaller number first."
+            message = f"{noun}: the range {part!r} runs backwards. Expected the smaller number first."
             raise InvalidParameterError(message)
         found |= set(range(first, last + 1))
     return sorted(found)
 
 
-def schedule(n_missions: int | Iterable[int] | None, n_baskets: int) -> list[int]:
-    """Numbers of missions to try.
+def schedule(numbers: int | Iterable[int] | None, n_rows: int, level: Level = MISSIONS) -> list[int]:
+    """Numbers of components to try.
 
     Parameters
     ----------
-    n_missions : int, iterable of int, or None
-        Given by the user; None stands for 2 to 10, 12, 15, 20, 30, ..., until the criterion turns.
-    n_baskets : int
-        Baskets to learn from: there cannot be more missions than baskets.
+    numbers : int, iterable of int, or None
+        Given by the user; None stands for the usual ones, until the criterion turns.
+    n_rows : int
+        Baskets or customers to learn from: there cannot be more components than rows.
+    level : Level
+        What is looked for.
 
     Returns
     -------
@@ -129,30 +172,33 @@ def schedule(n_missions: int | Iterable[int] | None, n_baskets: int) -> list[int
     Raises
     ------
     InvalidParameterError
-        If a number is not between 2 and `n_baskets`.
+        If a number is not between the smallest usual one and `n_rows`.
 
     Examples
     --------
     >>> schedule(None, 9), schedule(4, 100), schedule({5, 3}, 100)
     ([2, 3, 4, 5, 6, 7, 8, 9], [4], [3, 5])
     """
-    if n_missions is None:
-        numbers = [number for number in USUAL if number <= n_baskets]
-    elif isinstance(n_missions, int | np.integer):
-        numbers = [int(n_missions)]
+    if numbers is None:
+        found = [number for number in level.usual if number <= n_rows]
+    elif isinstance(numbers, int | np.integer):
+        found = [int(numbers)]
     else:
-        numbers = sorted({int(number) for number in n_missions})
-    for number in numbers:
-        if not 2 <= number <= n_baskets:
+        found = sorted({int(number) for number in numbers})
+    for number in found:
+        if not level.usual[0] <= number <= n_rows:
             message = (
-                f"n_missions: found {number}. Expected a number from 2 to the number of baskets before the "
-                f"split, {n_baskets:,}. Ask for {'more' if number < 2 else 'fewer'} missions."
+                f"{level.option}: found {number}. Expected a number from {level.usual[0]} to the number of "
+                f"{level.unit} before the split, {n_rows:,}. Ask for "
+                f"{'more' if number < level.usual[0] else 'fewer'} {level.noun}."
             )
             raise InvalidParameterError(message)
-    if not numbers:
-        message = f"n_missions: nothing to try with {n_baskets} baskets before the split. Give more data."
+    if not found:
+        message = (
+            f"{level.option}: nothing to try with {n_rows} {level.unit} before the split. Give more data."
+        )
         raise InvalidParameterError(message)
-    return numbers
+    return found
 
 
 def check_criterion(criterion: str) -> None:
@@ -169,29 +215,32 @@ def check_criterion(criterion: str) -> None:
 
 
 def sweep(
-    train: sparse.csr_array,
-    later: sparse.csr_array,
+    estimator: Any,
+    train: Any,
+    later: Any,
     numbers: Sequence[int],
     *,
+    level: Level,
     criterion: str,
-    seed: int,
     stop_when_turned: bool,
     report: Report,
 ) -> Sweep:
-    """Fit one mixture of baskets per number of missions, and choose.
+    """Fit one mixture per number of components, and choose.
 
     Parameters
     ----------
-    train : scipy.sparse.csr_array, shape (N, C)
-        Baskets before the split; all criteria are computed on these.
-    later : scipy.sparse.csr_array, shape (M, C)
-        Baskets after the split, for the held-out score that is shown beside.
+    estimator : MultinomialMixture or DirichletMultinomialMixture
+        With everything but the number and the callbacks set.
+    train : scipy.sparse.csr_array or ndarray, shape (N, C)
+        Rows before the split; all criteria are computed on these.
+    later : scipy.sparse.csr_array or None, shape (M, C)
+        Rows after the split, for the held-out score that is shown beside.
     numbers : sequence of int
         Ascending.
+    level : Level
+        What is looked for, for the progress.
     criterion : {"bic", "aic", "icl"}
         Lower is better.
-    seed : int
-        Seed of every fit.
     stop_when_turned : bool
         End when two values in a row are worse than the best.
     report : callable
@@ -207,20 +256,21 @@ def sweep(
     KeyboardInterrupt
         At the second Ctrl-C.
     """
-    stage = "missions" if len(numbers) == 1 else "sweep"
+    stage = level.noun
 
     def after_pass(progress: Progress) -> None:
         number = progress.model.n_components
-        report(stage, numbers.index(number), len(numbers), f"{number} missions, pass {progress.step + 1}")
+        done = numbers.index(number) if number in numbers else 0
+        report(stage, done, len(numbers), f"{number} {level.noun}, pass {progress.step + 1}")
 
-    report(stage, 0, len(numbers), f"{numbers[0]} missions")
+    report(stage, 0, len(numbers), f"{numbers[0]} {level.noun}")
     with quiet():
         selection = select(
-            MultinomialMixture(random_state=seed, callbacks=(after_pass,)),
+            clone(estimator).set_params(callbacks=(after_pass,)),
             train,
             n_components=numbers,
             criterion=criterion,
-            validation=later if later.shape[0] else None,
+            validation=None if later is None or not later.shape[0] else later,
             patience=PATIENCE if stop_when_turned else None,
         )
     # Half a fit says little about its size.
@@ -228,8 +278,8 @@ def sweep(
     rows = tuple(_row(selection.table[index], train.shape[0]) for index in kept)
     best = int(np.argmin([row[criterion] for row in rows]))
     largest = best == len(rows) - 1 and rows[best]["n_components"] < train.shape[0]
-    smallest = best == 0 and rows[0]["n_components"] > SMALLEST
-    report(stage, len(numbers), len(numbers), f"{rows[best]['n_components']} missions")
+    smallest = best == 0 and rows[0]["n_components"] > level.usual[0]
+    report(stage, len(numbers), len(numbers), f"{rows[best]['n_components']} {level.noun}")
     return Sweep(
         rows,
         best,
@@ -239,12 +289,12 @@ def sweep(
     )
 
 
-def _row(found: Mapping[str, Any], n_baskets: int) -> dict[str, Any]:
-    """A row of missions.json from one of the sweep's table: log-likelihoods are per basket."""
+def _row(found: Mapping[str, Any], n_rows: int) -> dict[str, Any]:
+    """A row of the results from one of the sweep's table: log-likelihoods are per basket or customer."""
     same = ("n_components", "bic", "aic", "icl", "n_parameters", "n_iter", "reason", "seconds", "held_out")
     return {
         **{name: found[name] for name in same},
-        "log_likelihood": found["log_likelihood"] / n_baskets,
+        "log_likelihood": found["log_likelihood"] / n_rows,
         "starts": [{"objective": value} for value in found["starts"]],
     }
 
