@@ -60,7 +60,7 @@
     var name = view.segments[person.segment];
     document.getElementById("customer-facts").textContent =
       "Customer " + person.id + " (" + (chooser.selectedIndex + 1) + " of " + options.length + "): segment " + person.segment + (name ? " “" + name + "”" : "") + ", " +
-      person.n + (person.n === "1" ? " basket." : " baskets.");
+      person.n + (person.n === "1" ? " basket" : " baskets") + (view.learnt ? " learnt from." : ".");
     document.getElementById("customer-sure").textContent =
       sure.length ? "Probability: " + sure.join(", ") + "." : "";
   }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from mixtura.report import charts, words
@@ -16,6 +16,7 @@ from mixtura.report.sections.features import Features
 
 __all__ = ["context"]
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _N_BARS = 9
 _N_STRIPS = 8  # missions with a line of their own in the chart of visits
 _OTHER, _UNCLEAR, _ANY = "Other missions", "Mission unclear", "Visits"
@@ -40,8 +41,8 @@ def context(results: Results) -> dict[str, Any] | None:
     found = features.of_segments(results)
     names = features.titles(results)
     ordered = sorted(sample, key=lambda one: (one.get("segment") or math.inf, _natural(one.get("customer"))))
-    dated = all(_is_date(visit[0]) for one in ordered for visit in one.get("visits") or [])
-    people = [_person(results, one, found, dated) for one in ordered]
+    clock = _clock([visit[0] for one in ordered for visit in one.get("visits") or []])
+    people = [_person(results, one, found, clock) for one in ordered]
     unit, nouns = found.unit, found.nouns
     return {
         "id": "customers",
@@ -57,9 +58,10 @@ def context(results: Results) -> dict[str, Any] | None:
         "split": words.date(results.data.get("split_time")) if results.data.get("split_time") else None,
         "value": {"quantity": "Items", "amount": "Spend"}.get(str(results.data.get("value")), "Lines"),
         "profile": _profile_chart(unit, nouns),
-        "visits": _visits_chart(dated, results.data.get("split_time")),
+        "visits": _visits_chart(clock, results.data.get("split_time")),
         "view": {
             "unit": unit,
+            "learnt": bool(results.data.get("split_time")),
             "segments": {str(number): name for number, name in names.items()},
             "people": people,
         },
@@ -82,7 +84,7 @@ def _groups(people: Sequence[Mapping[str, Any]], names: Mapping[int, str]) -> li
     ]
 
 
-def _person(results: Results, one: Mapping[str, Any], found: Features, dated: bool) -> dict[str, Any]:
+def _person(results: Results, one: Mapping[str, Any], found: Features, clock: str) -> dict[str, Any]:
     number = int(one.get("segment") or 0)
     segment = next((s for s in results.segments if int(s["number"]) == number), None)
     probabilities = [
@@ -91,7 +93,7 @@ def _person(results: Results, one: Mapping[str, Any], found: Features, dated: bo
         if words.is_number(p)
     ]
     probabilities.sort(key=lambda pair: -pair[1])
-    strips, visits = _visits(results, one, found, dated)
+    strips, visits = _visits(results, one, found, clock)
     return {
         "id": str(one.get("customer")),
         "segment": number,
@@ -124,7 +126,7 @@ def _bars(one: Mapping[str, Any], segment: Mapping[str, Any] | None, found: Feat
 
 
 def _visits(
-    results: Results, one: Mapping[str, Any], found: Features, dated: bool
+    results: Results, one: Mapping[str, Any], found: Features, clock: str
 ) -> tuple[list[str], list[list[Any]]]:
     """The lines of the strip chart from the most frequent mission on, and time, line, certainty of each visit."""
     visits = one.get("visits") or []
@@ -149,7 +151,7 @@ def _visits(
     place = {name: position for position, name in enumerate(strips)}
     return strips, [
         [
-            str(visit[0])[:10] if dated else position + 1,
+            _moment(visit[0], position, clock),
             place[name],
             round(visit[2], 2) if words.is_number(visit[2]) else None,
         ]
@@ -157,14 +159,21 @@ def _visits(
     ]
 
 
-def _is_date(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
+def _clock(times: Sequence[Any]) -> str:
+    """What the times of visits are: ``"date"``, ``"number"``, or ``"order"`` where they are neither."""
+    if all(isinstance(time, str) and _DATE.match(time) for time in times):
+        return "date"
     try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
+        finite = all(math.isfinite(float(time)) for time in times)
+    except (TypeError, ValueError):
+        return "order"
+    return "number" if finite else "order"
+
+
+def _moment(time: Any, position: int, clock: str) -> str | float:
+    if clock == "date":
+        return str(time)[:10]
+    return float(time) if clock == "number" else position + 1
 
 
 def _later(results: Results, later: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -236,13 +245,13 @@ def _profile_chart(unit: str, nouns: str) -> Chart:
     )
 
 
-def _visits_chart(dated: bool, split: Any) -> Chart:
+def _visits_chart(clock: str, split: Any) -> Chart:
     layout: dict[str, Any] = {
         "margin": {"l": 232, "r": 14, "t": 12, "b": 40},
         "showlegend": False,
         "xaxis": charts.axis("", type="date", tickformat="%b %y", tickangle=0)
-        if dated
-        else charts.axis("Visit, first to last"),
+        if clock == "date"
+        else charts.axis("Time" if clock == "number" else "Visit, first to last"),
         "yaxis": {
             "fixedrange": True,
             "gridcolor": charts.GRID,
@@ -251,7 +260,7 @@ def _visits_chart(dated: bool, split: Any) -> Chart:
             "ticklabelstandoff": 6,
         },
     }
-    if dated and split is not None:
+    if clock == "date" and split is not None:
         layout["shapes"] = [
             {
                 "type": "line",

@@ -112,7 +112,7 @@ def differences(results: Results, entries: Iterable[Mapping[str, Any]] | None) -
     str
         A part of a sentence.
     """
-    parts = []
+    parts: list[str] = []
     for entry in entries or []:
         value = entry.get("difference")
         if words.is_number(value) and abs(value) >= _SMALLEST:

@@ -14,7 +14,7 @@ from mixtura.report.sections.moves import moves
 
 __all__ = ["context"]
 
-_MONTH = re.compile(r"\d{4}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 _NOTICEABLE = 0.01  # a point of all visits
 _PANEL = 108  # pixels
 _GAP = 0.52  # between two panels, for the months of the upper and the title of the lower: a share of a panel
@@ -55,8 +55,25 @@ def _flows(results: Results) -> dict[str, Any] | None:
         return None
     by_name = {str(s.get("name")): str(s["number"]) for s in results.segments}
     names = [(by_name.get(str(name), ""), results.label(name)) for name in part["names"]]
-    labels = (str(part.get("from_label") or "first half"), str(part.get("to_label") or "second half"))
-    return moves("segment-flows", names, names, part["counts"], labels, "are in the same segment")
+    found = moves(
+        "segment-flows",
+        names,
+        names,
+        part["counts"],
+        ("first half", "second half"),
+        "are in the same segment",
+    )
+    halves = [
+        f"{when}, {_span(str(part[key]))}"
+        for when, key in (("the first half", "from_label"), ("the second", "to_label"))
+        if part.get(key)
+    ]
+    return None if found is None else {**found, "halves": f" ({'; '.join(halves)})" if halves else ""}
+
+
+def _span(label: str) -> str:
+    """A period with its dates in words."""
+    return " to ".join(words.date(end) if _DATE.fullmatch(end) else end for end in label.split(" to "))
 
 
 def _timeline(results: Results) -> dict[str, Any] | None:
@@ -66,7 +83,8 @@ def _timeline(results: Results) -> dict[str, Any] | None:
         return None
     series = [list(values) for values in zip(*part["shares"], strict=True)]
     return {
-        "chart": _panels(results, periods, series),
+        "chart": _panels(results, _unit(part), periods, series),
+        "unit": _unit(part),
         "sentence": _trend(results, part, series),
         "rows": list(
             zip(map(words.month, periods), part.get("n_baskets") or [], part["shares"], strict=False)
@@ -91,7 +109,8 @@ def _trend(results: Results, part: Mapping[str, Any], series: list[list[Any]]) -
         first, last = mean(values, slice(0, size)), mean(values, slice(-size, None))
         changes.append((last - first, first, last, int(segment["number"])))
     gained, lost = max(changes), min(changes)
-    when = "first and the last month" if size == 1 else f"first {size} and the last {size} months"
+    unit = _unit(part)
+    when = f"first and the last {unit}" if size == 1 else f"first {size} and the last {size} {unit}s"
     parts = [
         f"segment {number} “{names[number]}” {verb} most, from {words.percent(first)} of visits to "
         f"{words.percent(last)}"
@@ -103,9 +122,15 @@ def _trend(results: Results, part: Mapping[str, Any], series: list[list[Any]]) -
     return f"Between the {when}: {'; '.join(parts)}. With one year of data a season looks like a trend."
 
 
-def _panels(results: Results, periods: list[str], series: list[list[Any]]) -> Chart:
+def _unit(part: Mapping[str, Any]) -> str:
+    unit = part.get("unit") or "month"
+    return str(unit) if unit in {"month", "week", "day"} else "period"
+
+
+def _panels(results: Results, unit: str, periods: list[str], series: list[list[Any]]) -> Chart:
     """One small chart per segment, all on the same scale."""
-    dated = all(_MONTH.fullmatch(period) for period in periods)
+    dated = all(_DATE.fullmatch(period) for period in periods)
+    tick = "%b %y" if len(periods[0]) == len("2017-01") else "%d %b"
     top = 1.12 * max((value or 0.0 for values in series for value in values), default=0.0) or 1.0
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = {"margin": {"l": 44, "r": 14, "t": 26, "b": 34}, "showlegend": False}
@@ -118,7 +143,7 @@ def _panels(results: Results, periods: list[str], series: list[list[Any]]) -> Ch
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "x": [f"{period}-01" for period in periods] if dated else periods,
+                "x": [f"{period}-01"[:10] for period in periods] if dated else periods,
                 "y": charts.rounded(values),
                 "xaxis": f"x{suffix}",
                 "yaxis": f"y{suffix}",
@@ -136,7 +161,7 @@ def _panels(results: Results, periods: list[str], series: list[list[Any]]) -> Ch
         wide, slim = _place(position, len(series), 3), _place(position, len(series), 2)
         layout[f"xaxis{suffix}"] = {
             **charts.axis("", nticks=4, domain=wide[0], anchor=f"y{suffix}", showgrid=False),
-            **({"type": "date", "tickformat": "%b %y"} if dated else {"type": "category"}),
+            **({"type": "date", "tickformat": tick} if dated else {"type": "category"}),
         }
         layout[f"yaxis{suffix}"] = charts.axis(
             "", range=[0, round(top, 4)], nticks=4, tickformat=".0%", domain=wide[1], anchor=f"x{suffix}"
@@ -163,7 +188,7 @@ def _panels(results: Results, periods: list[str], series: list[list[Any]]) -> Ch
     layout["annotations"] = annotations
     return Chart(
         name="segment-months",
-        description=f"Share of visits by month, one small chart for each of {len(series)} segments.",
+        description=f"Share of visits by {unit}, one small chart for each of {len(series)} segments.",
         data=traces,
         layout=layout,
         narrow=narrow,

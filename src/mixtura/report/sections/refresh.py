@@ -110,16 +110,21 @@ def _before(results: Results, before: Mapping[str, Any], name: str) -> str:
     if not before.get("name"):
         return words.UNKNOWN
     old = results.label(before["name"])
-    return "the same name" if old == name else old
+    return "same name" if old == name else old
 
 
 def _moves(results: Results, level: Level, migration: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not migration:
         return None
-    numbers = {str(item.get("name")): str(item["number"]) for item in level.items}
+    by_name = {str(item.get("name")): int(item["number"]) for item in level.items}
 
     def pairs(side: str) -> list[tuple[str, str]]:
-        return [(numbers.get(str(name), ""), results.label(name)) for name in migration[side]]
+        names = migration[side]
+        numbers = migration.get(f"{side}_numbers") or [by_name.get(str(name)) for name in names]
+        return [
+            ("" if number is None else str(number), results.label(name))
+            for number, name in zip(numbers, names, strict=True)
+        ]
 
     return moves(
         f"{level.noun}-migration",
@@ -128,4 +133,5 @@ def _moves(results: Results, level: Level, migration: Mapping[str, Any] | None) 
         migration["counts"],
         ("last run", "this run"),
         "have the same main mission" if level.noun == "mission" else "are in the same segment",
+        open_ended="from_numbers" in migration,
     )
