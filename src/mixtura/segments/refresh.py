@@ -261,7 +261,11 @@ def choose_size(
     gain = rows[same][criterion] - rows[best][criterion]
     name = criterion.upper()
     if gain > LEAST_GAIN:
-        return best, f"{sizes[best]} {level} ({n_previous} before): {name} is lower by {gain:,.0f}"
+        return best, f"{_counted(sizes[best], level)} ({n_previous} before): {name} is lower by {gain:,.0f}"
     others = " or ".join(str(size) for size in sizes if size != n_previous)
     reason = f"; {name} gains less than {LEAST_GAIN:.0f} with {others}" if others else ""
-    return same, f"{n_previous} {level}, as before{reason}"
+    return same, f"{_counted(n_previous, level)}, as before{reason}"
+
+
+def _counted(number: int, level: str) -> str:
+    return f"{number} {level if number != 1 else level[:-1]}"
