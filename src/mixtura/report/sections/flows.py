@@ -160,7 +160,7 @@ def _panels(results: Results, unit: str, periods: list[str], series: list[list[A
         )
         wide, slim = _place(position, len(series), 3), _place(position, len(series), 2)
         layout[f"xaxis{suffix}"] = {
-            **charts.axis("", nticks=4, domain=wide[0], anchor=f"y{suffix}", showgrid=False),
+            **charts.axis("", nticks=4, domain=wide[0], anchor=f"y{suffix}", showgrid=False, tickangle=0),
             **({"type": "date", "tickformat": tick} if dated else {"type": "category"}),
         }
         layout[f"yaxis{suffix}"] = charts.axis(
@@ -176,7 +176,7 @@ def _panels(results: Results, unit: str, periods: list[str], series: list[list[A
                 "yref": "paper",
                 "xanchor": "left",
                 "yanchor": "bottom",
-                "text": f"<b>{charts.plain(charts.shorten(title, 30))}</b>",
+                "text": f"<b>{charts.plain(charts.shorten(title, 25))}</b>",
                 "showarrow": False,
                 "font": {"size": 12, "color": charts.INK},
             }
