@@ -16,6 +16,8 @@ SCRIPTS = (
     "published_procedure",
     "household_prediction",
     "optima",
+    "dirichlet_multinomial",
+    "shopper",
 )
 
 

@@ -319,6 +319,9 @@ def score(
     value: Annotated[str | None, typer.Option(help="What is counted: lines, quantity or amount.")] = None,
     shared_baskets: SharedBaskets = "error",
     out: Annotated[Path | None, typer.Option(help="File for one row per basket: .parquet or .csv.")] = None,
+    out_customers: Annotated[
+        Path | None, typer.Option(help="File for one row per customer with the segment: .parquet or .csv.")
+    ] = None,
     overwrite: Overwrite = False,
     memory_limit: MemoryLimit = None,
     quiet: Quiet = False,
@@ -344,6 +347,7 @@ def score(
             value=value,
             shared_baskets=shared_baskets,
             out=out,
+            out_customers=out_customers,
             overwrite=overwrite,
             memory_limit=memory_limit,
         )
@@ -356,7 +360,7 @@ def score(
 @app.command()
 def info(model: ModelPath) -> None:
     """Say what is in a model file."""
-    from mixtura.segments.scoring import describe_model
+    from mixtura.segments.opening import describe_model
 
     for line in describe_model(model):
         _say(line)

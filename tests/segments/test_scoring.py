@@ -10,7 +10,7 @@ import pytest
 import mixtura
 from mixtura import exceptions
 from mixtura.segments import read_baskets, score_transactions, segment_transactions
-from mixtura.segments.scoring import describe_model
+from mixtura.segments.opening import describe_model
 from segments.shop import make_shop
 
 WHERE = "product_category <> 'BEER'"
@@ -184,3 +184,39 @@ def test_money_is_asked_for_only_where_it_counts(shop, tmp_path):
         score_transactions(weighted, transactions, items)
     scores = score_transactions(weighted, transactions.assign(paid=1.5), items, amount="paid")
     assert scores.baskets.amount_column == "paid"
+
+
+def test_customers_get_the_segment_that_the_run_gave_them(shop, tmp_path):
+    run = segment_transactions(
+        *shop, n_missions=3, n_segments=2, bootstrap=0, rivals=False, test_fraction=0, out=tmp_path / "run"
+    )
+    scores = score_transactions(tmp_path / "run", *shop, out_customers=tmp_path / "who.csv")
+    assert scores.customers is not None
+    then = run.customer_table()
+    np.testing.assert_array_equal(scores.customers["customer"], then["customer"])
+    np.testing.assert_array_equal(scores.customers["segment"], then["segment"])
+    np.testing.assert_allclose(
+        scores.customers["segment_probability"], then["segment_probability"], atol=1e-6
+    )
+    assert len((tmp_path / "who.csv").read_text().splitlines()) == len(then["customer"]) + 1
+    assert any(line.startswith("Segment ") for line in scores.summary())
+
+
+def test_segments_without_missions_score_too(shop, tmp_path):
+    run = segment_transactions(
+        *shop, level="customers", n_segments=2, bootstrap=0, test_fraction=0, out=tmp_path / "run"
+    )
+    assert run.missions is None
+    assert not (tmp_path / "run" / "missions.json").exists()
+    scores = score_transactions(tmp_path / "run", *shop)
+    np.testing.assert_array_equal(scores.customers["segment"], run.customer_table()["segment"])
+    assert "mission" not in scores.table
+    assert any(line.startswith("Segment 1: ") for line in describe_model(tmp_path / "run"))
+
+
+def test_segments_are_not_to_be_had_from_missions_alone(shop, tmp_path):
+    segment_transactions(
+        *shop, level="baskets", n_missions=2, bootstrap=0, rivals=False, out=tmp_path / "run"
+    )
+    with pytest.raises(exceptions.InvalidParameterError, match="comes without segments of customers"):
+        score_transactions(tmp_path / "run", *shop, out_customers=tmp_path / "who.csv")

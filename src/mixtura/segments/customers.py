@@ -22,7 +22,8 @@ from mixtura.segments.tables import reorder
 
 __all__ = ["SegmentFit", "find_segments"]
 
-# Numbers tried without overdispersion: enough to see that it does not end where segments can be told to people.
+# Numbers tried without overdispersion: enough to see that it does not end where segments can be told to people. They
+# only serve to compare, so each starts once, from k-means.
 WITHOUT = (*range(1, 13), 15, 20, 25, 30, 40)
 
 
@@ -162,7 +163,7 @@ def find_segments(
     without = None
     if numbers is None and not found.interrupted:
         without = sweep(
-            MultinomialMixture(random_state=seed),
+            MultinomialMixture(random_state=seed, init_params="kmeans"),
             rows,
             None,
             [number for number in WITHOUT if number <= len(known)],

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, OutputError
-from mixtura.models import GroupedMultinomialMixture, load
+from mixtura.models import DirichletMultinomialMixture, GroupedMultinomialMixture, load
 from mixtura.segments import output, tables
 from mixtura.segments.baskets import Baskets
 from mixtura.segments.levels import KnownCategories
+from mixtura.segments.opening import MODEL, SEGMENT_MODEL, open_model
 from mixtura.segments.transactions import read_baskets
 
-__all__ = ["Scores", "describe_model", "open_model", "score_transactions"]
+__all__ = ["Scores", "score_transactions"]
 
-MODEL = "model.mixtura"
 ROLES = ("customer", "basket", "item", "category", "time", "quantity", "amount", "price", "item_key")
 
 
@@ -39,12 +39,16 @@ class Scores:
         Names of the missions by number; empty without missions.json beside the model.
     folder : Path or None
         Where the model's other results lie.
+    customers : dict of str to ndarray, or None
+        One entry per customer: customer, n_baskets, segment, segment_name, segment_probability; None where the
+        folder has no segments.
     """
 
     baskets: Baskets
     table: dict[str, np.ndarray]
     names: dict[int, str]
     folder: Path | None
+    customers: dict[str, np.ndarray] | None = None
 
     def summary(self) -> list[str]:
         """What was scored, for people.
@@ -54,59 +58,32 @@ class Scores:
         list of str
             Sentences, then one line per mission that occurs, the most frequent first.
         """
-        known = self.table["known_customer"]
-        new_customers = len(np.unique(self.baskets.customers[~known]))
-        new = (
-            f"{int((~known).sum()):,} baskets are of {new_customers:,} customers that the model does not "
-            f"know; "
-            "they have the population's weights."
-        )
-        fit = f"Mean log-likelihood per basket: {self.table['log_likelihood'].mean():.3f}."
-        sentences = [*self.baskets.describe(), fit, new]
-        share = np.bincount(self.table["mission"])
-        for number in np.argsort(-share, kind="stable"):
-            if share[number]:
+        sentences = self.baskets.describe()
+        if "mission" in self.table:
+            known = self.table["known_customer"]
+            new_customers = len(np.unique(self.baskets.customers[~known]))
+            sentences.append(f"Mean log-likelihood per basket: {self.table['log_likelihood'].mean():.3f}.")
+            sentences.append(
+                f"{int((~known).sum()):,} baskets are of {new_customers:,} customers that the model does not "
+                f"know; they have the population's weights."
+            )
+            for number, part in _shares(self.table["mission"]):
                 name = f": {self.names[number]}" if self.names else ""
-                part = share[number] / len(known)
                 sentences.append(f"Mission {number}{name} ({part:.1%} of baskets)")
+        if self.customers is not None:
+            names = dict(zip(self.customers["segment"], self.customers["segment_name"], strict=True))
+            sentences += [
+                f"Segment {number}: {names[number]} ({part:.1%} of customers)"
+                for number, part in _shares(self.customers["segment"])
+            ]
         return sentences
 
 
-def open_model(path: str | PathLike[str]) -> tuple[Any, dict[str, Any] | None, Path]:
-    """Open a model file, or the model in a folder of results.
-
-    Parameters
-    ----------
-    path : path
-        A file ``*.mixtura``, or the folder that `segment_transactions` wrote.
-
-    Returns
-    -------
-    model : estimator
-        Fitted.
-    missions : dict or None
-        The missions.json beside it.
-    file : Path
-        The model file.
-
-    Raises
-    ------
-    ModelFileError
-        If there is no such file, or it is not a model.
-    """
-    file = Path(path)
-    if file.is_dir():
-        file = file / MODEL
-    if not file.is_file():
-        message = (
-            f"no model '{file}'. Expected a file that ends in .mixtura, or the folder that `mixtura "
-            f"segment` wrote; "
-            "check the path."
-        )
-        raise ModelFileError(message)
-    model = load(file)
-    missions = output.read_results(file.parent)[0] if output.is_results(file.parent) else None
-    return model, missions, file
+def _shares(numbers: np.ndarray) -> list[tuple[int, float]]:
+    """Numbers that occur and their shares, the most frequent first."""
+    found, counts = np.unique(numbers, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(found[i]), float(counts[i] / len(numbers))) for i in order]
 
 
 def score_transactions(
@@ -129,9 +106,10 @@ def score_transactions(
     memory_limit: str | None = None,
     threads: int | None = None,
     out: str | PathLike[str] | None = None,
+    out_customers: str | PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Scores:
-    """Missions and log-likelihoods of new baskets.
+    """Missions and log-likelihoods of new baskets, and segments of their customers.
 
     What is not given (columns, filter, what is counted) is as in the run that made the model, if its folder
     is still whole; categories that the model does not know are counted in "(other)" where rare ones were, and
@@ -146,6 +124,8 @@ value, shared_baskets, memory_limit, threads
         As for `segment_transactions`.
     out : path, optional
         File for one row per basket: ``.parquet`` or ``.csv``.
+    out_customers : path, optional
+        File for one row per customer, with the segment that these baskets alone speak for.
     overwrite : bool, default False
         Whether `out` may exist.
 
@@ -178,23 +158,34 @@ value, shared_baskets, memory_limit, threads
     >>> scores.table["customer"].tolist(), scores.table["known_customer"].tolist()
     (['Ann', 'Bob'], [True, True])
     """
-    fitted, missions, file = open_model(model)
+    fitted, (missions, segments), file = open_model(model)
+    header = missions or segments
     categories = getattr(fitted, "feature_names_in_", None)
-    if not isinstance(fitted, GroupedMultinomialMixture) or categories is None:
+    over_categories = (
+        isinstance(fitted, DirichletMultinomialMixture) and (segments or {}).get("over") == "categories"
+    )
+    if not (isinstance(fitted, GroupedMultinomialMixture) or over_categories) or categories is None:
         message = (
             f"'{file}' holds a {type(fitted).__name__}{'' if categories is None else ' with column names'}. "
             f"Expected the "
-            f"household mixture that `mixtura segment` writes as {MODEL}; give that file."
+            f"household mixture that `mixtura segment` writes as {MODEL}, or a folder of its results; give that."
         )
         raise ModelFileError(message)
     target = None if out is None else _checked_file(Path(out), overwrite=overwrite)
+    second = None if out_customers is None else _checked_file(Path(out_customers), overwrite=overwrite)
+    if second is not None and segments is None:
+        message = (
+            f"out_customers: '{file}' comes without segments of customers. Expected a folder of results with "
+            "segments.json; leave out_customers out, or run `mixtura segment` with --level both."
+        )
+        raise InvalidParameterError(message)
     asked = (customer, basket, item, category, time, quantity, amount, price, item_key)
     given: dict[str, Any] = dict(zip(ROLES, asked, strict=True))
-    command = (missions or {}).get("command", {})
+    command = (header or {}).get("command", {})
     value = value or command.get("value") or "lines"
-    if missions is not None:
-        given = _as_before(given, missions, value, with_items=items is not None)
-    stored = (missions or {}).get("data", {}).get("item_levels")
+    if header is not None:
+        given = _as_before(given, header, value, with_items=items is not None)
+    stored = (header or {}).get("data", {}).get("item_levels")
     baskets = read_baskets(
         transactions,
         items,
@@ -206,15 +197,19 @@ value, shared_baskets, memory_limit, threads
         memory_limit=memory_limit,
         threads=threads,
     )
-    known = np.isin(baskets.customers, fitted.groups_)
+    grouped = fitted if isinstance(fitted, GroupedMultinomialMixture) else None
     with _names_not_needed():
-        table = tables.basket_table(fitted, _numbers(fitted, missions), baskets, 0)
+        table = tables.basket_table(grouped, _numbers(fitted, missions), baskets, 0)
+        customers = None if segments is None else _segments(file.parent, segments, grouped, baskets)
     del table["part"]
-    table["known_customer"] = known
+    if grouped is not None:
+        table["known_customer"] = np.isin(baskets.customers, grouped.groups_)
     names = {} if missions is None else {entry["number"]: entry["name"] for entry in missions["missions"]}
-    scores = Scores(baskets, table, names, None if missions is None else file.parent)
+    scores = Scores(baskets, table, names, None if header is None else file.parent, customers)
     if target is not None:
         output.write_file(table, target)
+    if second is not None and customers is not None:
+        output.write_file(customers, second)
     return scores
 
 
@@ -223,6 +218,40 @@ def _numbers(model: Any, missions: dict[str, Any] | None) -> np.ndarray:
     if missions is None:
         return np.arange(1, len(model.weights_) + 1)
     return np.array([entry["number"] for entry in missions["missions"]])
+
+
+def _segments(
+    folder: Path, segments: dict[str, Any], grouped: Any, baskets: Baskets
+) -> dict[str, np.ndarray] | None:
+    """Segment of every customer by these baskets alone."""
+    file = folder / SEGMENT_MODEL
+    if not file.is_file():
+        return None
+    model = load(file)
+    customers, index = np.unique(baskets.customers, return_inverse=True)
+    if segments["over"] == "missions":
+        if grouped is None:
+            return None
+        counts = sum(
+            tables.per_customer(
+                grouped.predict_proba(baskets.counts[rows], groups=baskets.customers[rows]),
+                index[rows],
+                len(customers),
+            )
+            for rows in tables.chunks(baskets.n_baskets)
+        )
+    else:
+        counts = tables.per_customer(baskets.counts, index, len(customers))
+    resp = model.predict_proba(counts)
+    best = resp.argmax(axis=1)
+    entries = segments["segments"]
+    return {
+        "customer": customers,
+        "n_baskets": np.bincount(index, minlength=len(customers)),
+        "segment": np.array([entry["number"] for entry in entries])[best],
+        "segment_name": np.array([entry["name"] for entry in entries])[best],
+        "segment_probability": resp.max(axis=1),
+    }
 
 
 def _checked_file(target: Path, *, overwrite: bool) -> Path:
@@ -274,35 +303,3 @@ def _names_not_needed() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         yield
-
-
-def describe_model(path: str | PathLike[str]) -> list[str]:
-    """What is in a model file, for people.
-
-    Parameters
-    ----------
-    path : path
-        A model file of any class, or a folder of results.
-
-    Returns
-    -------
-    list of str
-        Class and size, and what its folder says about the run.
-
-    Raises
-    ------
-    ModelFileError
-        If it is not a model.
-    """
-    model, missions, file = open_model(path)
-    lines = [f"{file}: {type(model).__name__}", *model.summary().splitlines()]
-    if missions is not None:
-        data = missions["data"]
-        lines += [
-            f"Made {missions['created']} by mixtura {missions['mixtura_version']} from {data['source']}",
-            f"{missions['choice']['sentence']}.",
-        ]
-        lines += [
-            f"Mission {m['number']}: {m['name']} ({m['weight']:.1%} of baskets)" for m in missions["missions"]
-        ]
-    return lines

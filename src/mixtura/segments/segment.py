@@ -27,7 +27,7 @@ from mixtura.segments.baskets import Baskets
 from mixtura.segments.find import Job, find_missions, segments_of_customers
 from mixtura.segments.header import header
 from mixtura.segments.households import household_notes
-from mixtura.segments.previous import Previous, open_previous
+from mixtura.segments.previous import Previous, open_earlier, open_previous
 from mixtura.segments.refresh import check_compatible
 from mixtura.segments.result import Segmentation
 from mixtura.segments.sweep import MISSIONS, SEGMENTS, Report, check_criterion, schedule
@@ -217,7 +217,7 @@ def segment_transactions(
             optional_import(module, "segment")
         output.check_target(target, overwrite=overwrite)
         if before is None and output.is_results(target):
-            earlier = open_previous(target)
+            earlier = open_earlier(target)
     report("read", 0, 1, "transactions")
     baskets = read_baskets(
         transactions,
@@ -291,7 +291,9 @@ def _learn(job: Job, command: dict[str, Any]) -> Segmentation:
     from mixtura import __version__
 
     level, baskets = command["level"], job.baskets
-    notes = [] if job.previous is None else _compatible(job.previous, baskets, level)
+    notes = [] if job.earlier is None else [*job.earlier.notes]
+    if job.previous is not None:
+        notes += _compatible(job.previous, baskets, level)
     begun = clock.perf_counter()
     missions = totals = None
     if level != "customers":
@@ -339,6 +341,11 @@ def _compatible(previous: Previous, baskets: Baskets, level: str) -> list[str]:
             items_source=baskets.items_source,
             category_column=baskets.columns["category"].name,
             over=None if level == "baskets" else "categories" if level == "customers" else "missions",
+            levels=[
+                name
+                for name, without in (("missions", "customers"), ("segments", "baskets"))
+                if level != without
+            ],
         ),
     ]
 

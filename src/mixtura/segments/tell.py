@@ -24,7 +24,7 @@ from mixtura.segments.rivals import rivals
 from mixtura.segments.sample import customer_sample
 from mixtura.segments.stability import stability
 from mixtura.segments.sweep import quiet
-from mixtura.segments.tables import chunks, mission_content, per_customer
+from mixtura.segments.tables import chunks, customer_table, mission_content, per_customer
 from mixtura.segments.timeline import flows, timeline
 from mixtura.segments.totals import Totals, probabilities
 from mixtura.selection import SegmentTree
@@ -103,10 +103,8 @@ def tell_missions(job: Job, fit: MissionFit, totals: Totals, head: Mapping[str, 
         fit, baskets, n_train, head=head, content=content, totals=totals, held_out=compared, parts=parts
     )
     if fit.roster.refresh is not None and job.previous is not None:
-        weights = fit.household.group_weights_
-        moved = _moved(
-            job.previous, "missions", (fit.household.groups_, fit.numbers[weights.argmax(axis=1)]), found
-        )
+        table = customer_table(fit, None, baskets, n_train)
+        moved = _moved(job.previous, "missions", (table["customer"], table["dominant_mission"]), found)
         found["refresh"] = {**fit.roster.refresh, "migration": moved}
     return found
 
