@@ -62,7 +62,7 @@
       "Customer " + person.id + " (" + (chooser.selectedIndex + 1) + " of " + options.length + "): segment " + person.segment + (name ? " “" + name + "”" : "") + ", " +
       person.n + (person.n === "1" ? " basket" : " baskets") + (view.learnt ? " learnt from." : ".");
     document.getElementById("customer-sure").textContent =
-      sure.length ? "Probability: " + sure.join(", ") + "." : "";
+      sure.length && Object.keys(view.segments).length > 1 ? "Probability: " + sure.join(", ") + "." : "";
   }
 
   function labels(chart, names) {
@@ -100,7 +100,7 @@
       var sure = visit[2] === null ? "" : "<br>" + percent(visit[2]) + " sure";
       return "<b>" + plain(person.strips[visit[1]]) + "</b><br>" + plain(String(visit[0])) + sure;
     });
-    chart.layout.height = 62 + 30 * Math.max(person.strips.length, 1);
+    chart.layout.height = 68 + 30 * Math.max(person.strips.length, 1);
     window.mixtura.redraw("customer-visits");
     fill("customer-strips", person.strips.map(function (name, place) {
       var mine = person.visits.filter(function (visit) { return visit[1] === place; });

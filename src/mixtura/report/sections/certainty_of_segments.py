@@ -34,7 +34,8 @@ def context(results: Results) -> dict[str, Any] | None:
     certainty = level.part("certainty") if several else {}
     return {
         "id": "segment-certainty",
-        "title": "How sure the segments are",
+        "title": "How sure the segments are" if several else "How many segments",
+        "several": several,
         "template": "certainty_of_segments.html.j2",
         "certainty": _certainty(certainty),
         "chart": certainty_chart(level) if several else None,
@@ -89,7 +90,8 @@ def _overdispersion(results: Results) -> list[str]:
         return []
     n = results.n_segments
     tried = [int(row["n_components"]) for row in part.get("criteria") or []]
-    more = " or more" if tried and len(tried) > 1 and without >= max(tried) else ""
+    at_edge = part.get("at_edge", True) and len(tried) > 1 and without >= max(tried)
+    more = " or more" if at_edge else ""
     why = (
         "A customer with 400 visits is one customer with habits, not 400 independent opinions, and the "
         "segments allow for that."
@@ -97,7 +99,7 @@ def _overdispersion(results: Results) -> list[str]:
     if without > n:
         then = (
             f"Without it, the same rule would ask for {words.number(without)}{more} segments instead of "
-            f"{n}: the surplus would describe the habits of single busy customers rather than kinds of customers."
+            f"{n}: some of them would describe the habits of single busy customers rather than kinds of customers."
         )
     elif without < n:
         then = f"Without it, the same rule would find {words.number(without)} segments instead of {n}."

@@ -247,9 +247,9 @@ def _profile_chart(unit: str, nouns: str) -> Chart:
 
 def _visits_chart(clock: str, split: Any) -> Chart:
     layout: dict[str, Any] = {
-        "margin": {"l": 232, "r": 14, "t": 12, "b": 40},
+        "margin": {"l": 232, "r": 14, "t": 12, "b": 46},
         "showlegend": False,
-        "xaxis": charts.axis("", type="date", tickformat="%b %y", tickangle=0)
+        "xaxis": charts.axis("", type="date", tickangle=0)
         if clock == "date"
         else charts.axis("Time" if clock == "number" else "Visit, first to last"),
         "yaxis": {

@@ -119,7 +119,7 @@ def _trend(results: Results, part: Mapping[str, Any], series: list[list[Any]]) -
     ]
     if not parts:
         return f"Between the {when}, no segment's share of visits changed by a point or more."
-    return f"Between the {when}: {'; '.join(parts)}. With one year of data a season looks like a trend."
+    return f"Between the {when}: {'; '.join(parts)}. A season can look like a trend."
 
 
 def _unit(part: Mapping[str, Any]) -> str:
@@ -203,9 +203,11 @@ def _height(n_panels: int, n_columns: int) -> int:
 
 def _place(position: int, n_panels: int, n_columns: int) -> tuple[list[float], list[float]]:
     """Where a panel stands, as shares of the width and of the height."""
+    wide = n_columns > 2
+    n_columns = min(n_columns, n_panels)
     n_rows = -(-n_panels // n_columns)
     column, row = position % n_columns, position // n_columns
-    between = 0.07 if n_columns == 3 else 0.14
+    between = 0.07 if wide else 0.14
     width = (1 - between * (n_columns - 1)) / n_columns
     height = 1 / (n_rows + _GAP * (n_rows - 1))
     left, upper = column * (width + between), 1 - row * height * (1 + _GAP)

@@ -208,7 +208,7 @@ def _heat(results: Results, found: Features, rows: list[int]) -> Chart:
         },
         height=head + 82 + max(24 * len(rows), 48),
         min_width=134 + 25 * len(segments),
-        max_width=max(370 + 2 * wide, 560),
+        max_width=max(370 + 2 * wide, 740),
     )
 
 

@@ -14,6 +14,7 @@ from mixtura.report.sections.missions import recovery, scale
 __all__ = ["context"]
 
 _TYPICAL = 1.2  # a lower lift is hardly more than usual, and not listed as typical
+_SELDOM = 0.85  # and a higher one hardly less
 
 
 def context(results: Results) -> dict[str, Any] | None:
@@ -36,7 +37,7 @@ def context(results: Results) -> dict[str, Any] | None:
     known = {
         "largest": max(float(segment.get("weight") or 0) for segment in segments),
         "ends": scale(entry for segment in segments for entry in segment.get("top") or []),
-        "recovered": recovery(results.segment_level),
+        "recovered": recovery(results.segment_level) if len(segments) > 1 else {},
     }
     cards = [_card(results, segment, found, known) for segment in segments]
     return {
@@ -108,6 +109,7 @@ def _card(
         "avoided": [
             (results.label(entry.get("category")), entry.get("lift"))
             for entry in (segment.get("avoided") or [])[:4]
+            if words.is_number(entry.get("lift")) and entry["lift"] <= _SELDOM
         ],
         "nearest": _nearest(results, segment.get("nearest"), found),
         "change": _change(results, segment),
