@@ -115,6 +115,12 @@ def _spread(row: Any) -> float | None:
     return max(values) - min(values) if len(values) > 1 else None
 
 
+def _whole_ticks(level: Level) -> dict[str, Any]:
+    """A tick at every number where they are few: there is no half a segment."""
+    sizes = [row["n_components"] for row in level.criteria]
+    return {"dtick": 1} if sizes and max(sizes) - min(sizes) <= 10 else {}
+
+
 def _criteria_chart(level: Level) -> Chart | None:
     rows, chosen = level.criteria, level.chosen
     main = str(level.choice.get("criterion") or "bic")
@@ -156,7 +162,7 @@ def _criteria_chart(level: Level) -> Chart | None:
         description=f"Criteria against the number of {level.key}; {chosen} is chosen.",
         data=traces,
         layout={
-            "xaxis": charts.axis(f"Number of {level.key}"),
+            "xaxis": charts.axis(f"Number of {level.key}", **_whole_ticks(level)),
             "yaxis": charts.axis("Above the lowest value", rangemode="tozero", tickformat="~s"),
             "legend": {"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom"},
             "margin": {"l": 70, "r": 20, "t": 62, "b": 55},
@@ -194,7 +200,7 @@ def _held_out_chart(level: Level) -> Chart | None:
         description=f"Log-likelihood per later {level.unit} against the number of {level.key}; higher is better.",
         data=traces,
         layout={
-            "xaxis": charts.axis(f"Number of {level.key}"),
+            "xaxis": charts.axis(f"Number of {level.key}", **_whole_ticks(level)),
             "yaxis": charts.axis(f"Log-likelihood per later {level.unit}", tickformat="~r"),
             "showlegend": False,
             "shapes": [_rule(chosen)],

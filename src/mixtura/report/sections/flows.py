@@ -11,6 +11,7 @@ from mixtura.report.charts import Chart
 from mixtura.report.results import Results
 from mixtura.report.sections import features
 from mixtura.report.sections.moves import moves
+from mixtura.report.sections.timeline import whole_periods
 
 __all__ = ["context"]
 
@@ -81,6 +82,15 @@ def _timeline(results: Results) -> dict[str, Any] | None:
     periods = [str(period) for period in part.get("periods") or []]
     if len(periods) < 2 or len(part.get("shares") or []) != len(periods):
         return None
+    whole = whole_periods(part.get("n_baskets") or [], len(periods))
+    if len(whole) < 2:
+        return None
+    whole = list(range(whole[0], whole[-1] + 1))  # a gap within stays a gap
+    periods = [periods[position] for position in whole]
+    columns = {
+        key: [part[key][position] for position in whole] for key in ("n_baskets", "shares") if part.get(key)
+    }
+    part = {**part, **columns, "periods": periods}
     series = [list(values) for values in zip(*part["shares"], strict=True)]
     return {
         "chart": _panels(results, _unit(part), periods, series),

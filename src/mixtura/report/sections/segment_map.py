@@ -186,6 +186,7 @@ def _heat(results: Results, found: Features, rows: list[int]) -> Chart:
                 "tickvals": list(range(len(rows))),
                 "ticktext": [charts.plain(charts.shorten(found.names[f], 36)) for f in rows],
                 "ticklabelstandoff": 6,
+                "automargin": True,
                 "fixedrange": True,
                 "showgrid": False,
                 "zeroline": False,
