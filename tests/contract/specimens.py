@@ -5,14 +5,23 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy.special import digamma, polygamma
-from scipy.stats import dirichlet_multinomial, multinomial, multivariate_normal, norm
+from scipy.special import digamma, logit, polygamma
+from scipy.stats import (
+    bernoulli,
+    binom,
+    dirichlet_multinomial,
+    geom,
+    multinomial,
+    multivariate_normal,
+    norm,
+    poisson,
+)
 
 import mixtura.components
 import mixtura.families
 import mixtura.structures
-from mixtura.components import Diagonal, DirichletMultinomial, Full, Gaussian, Spherical, Tied
-from mixtura.families import Multinomial, Normal
+from mixtura.components import MCLUST, Diagonal, DirichletMultinomial, Full, Gaussian, Spherical, Tied
+from mixtura.families import Bernoulli, Binomial, Categorical, Geometric, Multinomial, Normal, Poisson
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.statistics import Statistics
 from mixtura.structures import Grouped, GroupedPlugIn, Independent
@@ -113,6 +122,59 @@ COVARIANCES = {
     "Spherical": (Spherical(), SPHERES, SPHERES[:, None, None] * np.eye(2)),
 }
 
+
+def _eigen(code):
+    """Matrices lambda_k D_k A_k D_k' by the letters of the code."""
+    volume, shape, angle = (
+        np.array(values)[[0, 0, 0] if letter == "E" else [0, 1, 2]]
+        for letter, values in zip(code, ([1.2, 0.4, 0.7], [2.0, 0.6, 3.0], [0.5, 1.4, -0.9]), strict=True)
+    )
+    shape = np.ones(3) if code[1] == "I" else shape
+    angle = np.zeros(3) if code[2] == "I" else angle
+    axes = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1)
+    matrices = volume[:, None, None] * (axes * np.stack([shape, 1 / shape], axis=1)[:, None]) @ axes.swapaxes(1, 2)
+    model = MCLUST[code]()
+    return model, model.from_matrices(matrices), matrices
+
+
+COVARIANCES |= {code: _eigen(code) for code in MCLUST if MCLUST[code].__name__ == code}
+
+PROBABILITIES = np.array([[0.5, 0.9], [0.2, 0.3]])
+RATES = np.array([[1.0, 5.0], [8.0, 2.0]])
+TRIALS = np.array([4, 7])
+LEVELS = [2, 3, 4]
+LEVEL_SHARES = np.array(
+    [[0.5, 0.5, 0.2, 0.3, 0.5, 0.1, 0.2, 0.3, 0.4], [0.9, 0.1, 0.6, 0.3, 0.1, 0.4, 0.2, 0.2, 0.2]]
+)
+
+
+def _cells(*sizes):
+    """All rows of columns with values 0, 1, ..., size - 1; shape (D, S)."""
+    return np.array(list(product(*map(range, sizes))), dtype=float).T
+
+
+def _columns(law, *parameters):
+    """Log density of independent columns, each parameter (K, D)."""
+
+    def log_density(x, k):
+        return law(*(np.reshape(values[k], (-1, 1)) for values in parameters)).logpmf(x).sum(axis=0)
+
+    return log_density
+
+
+def _with_exposure(x, k):
+    return poisson(RATES[k][:, None] * x[-1]).logpmf(x[:-1]).sum(axis=0)
+
+
+def _with_trials(x, k):
+    return binom(x[-1], PROBABILITIES[k][:, None]).logpmf(x[:-1]).sum(axis=0)
+
+
+def _levels(x, k):
+    columns = zip(x.astype(int), np.split(LEVEL_SHARES[k], np.cumsum(LEVELS)[:-1]), strict=True)
+    return sum(np.log(shares[codes]) for codes, shares in columns)
+
+
 FAMILIES = {
     "Normal": Specimen(
         (Normal(), np.array([_normal(row) for row in NORMAL])),
@@ -125,6 +187,46 @@ FAMILIES = {
     "Multinomial": Specimen(
         (Multinomial(), np.log(SHARES)),
         {"x": _counts(4), "log_density": _multinomial_log_density, "support": _counts(5)},
+    ),
+    "Bernoulli": Specimen(
+        (Bernoulli(), logit(PROBABILITIES)),
+        {"log_density": _columns(bernoulli, PROBABILITIES), "support": _cells(2, 2)},
+    ),
+    "Poisson": Specimen(
+        (Poisson(), np.log(RATES)),
+        {"log_density": _columns(poisson, RATES), "support": _cells(40, 40)},
+    ),
+    "Poisson, exposure": Specimen(
+        (Poisson(exposure=True), np.log(RATES)),
+        {
+            "x": np.concatenate([_cells(9, 9), np.linspace(0.2, 3.0, 81)[None]]),
+            "log_density": _with_exposure,
+            "support": np.concatenate([_cells(40, 40), np.full((1, 1600), 1.3)]),
+        },
+    ),
+    "Geometric": Specimen(
+        (Geometric(), np.log1p(-PROBABILITIES)),
+        {"log_density": _columns(geom, PROBABILITIES), "support": _cells(99, 60) + 1.0},
+    ),
+    "Geometric, from 0": Specimen(
+        (Geometric(first=0), np.log1p(-PROBABILITIES)),
+        {"log_density": _columns(geom, PROBABILITIES, np.full((2, 2), -1)), "support": _cells(99, 60)},
+    ),
+    "Binomial": Specimen(
+        (Binomial(TRIALS), logit(PROBABILITIES)),
+        {"log_density": _columns(binom, np.stack([TRIALS, TRIALS]), PROBABILITIES), "support": _cells(5, 8)},
+    ),
+    "Binomial, trials of rows": Specimen(
+        (Binomial(), logit(PROBABILITIES)),
+        {
+            "x": np.concatenate([_cells(5, 5), np.arange(25)[None] % 4 + 4.0]),
+            "log_density": _with_trials,
+            "support": np.concatenate([_cells(5, 5), np.full((1, 25), 4.0)]),
+        },
+    ),
+    "Categorical": Specimen(
+        (Categorical(LEVELS), np.log(LEVEL_SHARES)),
+        {"log_density": _levels, "support": _cells(*LEVELS)},
     ),
 }
 
@@ -183,6 +285,7 @@ BASES = {
     "FamilyComponents",
     "CovarianceModel",
     "COVARIANCES",
+    "MCLUST",
     "LatentMixture",
 }
 

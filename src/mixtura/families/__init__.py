@@ -1,7 +1,22 @@
 """Exponential families: five formulas each; `_base` derives the rest."""
 
 from mixtura.families._base import ExponentialFamily, FamilyComponents
+from mixtura.families.bernoulli import Bernoulli
+from mixtura.families.binomial import Binomial
+from mixtura.families.categorical import Categorical
+from mixtura.families.geometric import Geometric
 from mixtura.families.multinomial import Multinomial
 from mixtura.families.normal import Normal
+from mixtura.families.poisson import Poisson
 
-__all__ = ["ExponentialFamily", "FamilyComponents", "Multinomial", "Normal"]
+__all__ = [
+    "Bernoulli",
+    "Binomial",
+    "Categorical",
+    "ExponentialFamily",
+    "FamilyComponents",
+    "Geometric",
+    "Multinomial",
+    "Normal",
+    "Poisson",
+]

@@ -19,7 +19,11 @@ from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidPara
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
 
-__all__ = ["ExponentialFamily", "FamilyBlock", "FamilyComponents"]
+__all__ = ["FLOOR", "ExponentialFamily", "FamilyBlock", "FamilyComponents"]
+
+# Least probability or rate of a family whose likelihood may rise towards zero. Likelihoods are concave there, so the nearest
+# value inside is the exact maximum on the closed set; a row loses at most this much, in nats, of each column.
+FLOOR = 1e-10
 
 
 class ExponentialFamily(ABC):
@@ -33,6 +37,10 @@ class ExponentialFamily(ABC):
     name: str = "family"
     #: Whether observations are integers (sums in the tests, not integrals).
     discrete: bool = False
+    #: Values that the family is defined for, in messages.
+    support: str = "finite numbers"
+    #: Whether T(x) and the other formulas also take CSR rows (B, D), and return T(x) so.
+    sparse: bool = False
 
     @abstractmethod
     def statistics(self, x: Array) -> Array:
@@ -73,6 +81,14 @@ class ExponentialFamily(ABC):
     def degenerate(self, mean: Array) -> dict[int, str]:
         """Components whose mean parameters (K, P) lie on the boundary, with the reason."""
         return {}
+
+    def outside(self, x: Any) -> Array | None:
+        """Mask of the values of x (of the stored ones, where sparse) outside the support; None means that all are inside."""
+        return None
+
+    def features(self, x: Any) -> Any:
+        """Rows (F, B), or CSR (B, F), between which Euclidean distances mean something: in these starts are looked for."""
+        return x
 
     def free(self, natural: Array) -> Array:
         """Unconstrained coordinates of natural parameters, same shape."""

@@ -33,6 +33,8 @@ class Multinomial(ExponentialFamily):
 
     name = "multinomial"
     discrete = True
+    support = "counts of at least 0"
+    sparse = True
 
     def statistics(self, x: Any) -> Any:
         """The counts themselves."""
@@ -73,6 +75,10 @@ class Multinomial(ExponentialFamily):
     def n_statistics(self, n_features: int) -> int:
         """C."""
         return n_features
+
+    def outside(self, x: Any) -> Array:
+        """Negative counts; fractions are counts of parts of a line."""
+        return np.asarray(x < 0)
 
     def free(self, natural: Array) -> Array:
         """Log shares, floored where they are minus infinity."""

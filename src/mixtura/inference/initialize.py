@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
 from mixtura.executors import Serial
+from mixtura.families import ExponentialFamily
 from mixtura.protocols import Array, Component, Encoding, Source, Structure
 from mixtura.statistics import Statistics, total
 from mixtura.structures import LatentMixture
@@ -26,6 +27,7 @@ __all__ = [
     "PARTITIONS",
     "StructureMaker",
     "count_embeddings",
+    "family_embeddings",
     "from_responsibilities",
     "gaussian_embeddings",
     "nearest",
@@ -121,6 +123,17 @@ def count_embeddings(x: Any, weight: Array) -> list[Any]:
         return [sp.csr_matrix(rows).sqrt()]
     totals = x.sum(axis=1, keepdims=True)
     return [np.sqrt(x / np.where(totals > 0, totals, 1.0))]
+
+
+def family_embeddings(family: ExponentialFamily) -> Callable[[Any, Array], list[Any]]:
+    """The embeddings of rows (n, D) under a family: its features as Gaussian rows are offered, or as they are where sparse."""
+
+    def embed(x: Any, weight: Array) -> list[Any]:
+        if sp.issparse(x):
+            return [family.features(x)]
+        return gaussian_embeddings(np.ascontiguousarray(family.features(x.T).T), weight)
+
+    return embed
 
 
 def from_responsibilities(

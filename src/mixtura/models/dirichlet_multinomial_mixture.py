@@ -14,7 +14,8 @@ from mixtura.inference.driver import Progress
 from mixtura.inference.initialize import count_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._counts import CountMixture, independent, row_totals
+from mixtura.models._counts import CountMixture, row_totals
+from mixtura.models._parameters import independent
 from mixtura.protocols import Array, Executor
 
 __all__ = ["DirichletMultinomialMixture"]

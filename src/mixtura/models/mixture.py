@@ -15,10 +15,11 @@ from mixtura.exceptions import InvalidParameterError, ModelFileError
 from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.initialize import count_embeddings, gaussian_embeddings
+from mixtura.inference.initialize import count_embeddings, family_embeddings, gaussian_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
+from mixtura.models._support import check_support
 from mixtura.protocols import Array, Component, Executor
 from mixtura.structures import Independent, LatentMixture
 
@@ -115,8 +116,13 @@ class Mixture(BaseMixture):
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         if not sp.issparse(X) and len(shape) == 1:
             X = np.reshape(X, (-1, 1))
-        sparse = "csr" if not self._component.centred else False
-        return validate_data(self, X, reset=reset, accept_sparse=sparse, dtype=np.float64)
+        component = self._component
+        family = component.family if isinstance(component, FamilyComponents) else None
+        sparse = not component.centred if family is None else family.sparse
+        X = validate_data(self, X, reset=reset, accept_sparse="csr" if sparse else False, dtype=np.float64)
+        if family is not None:
+            check_support(self, family, X)
+        return X
 
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
         component = self._component
@@ -126,9 +132,7 @@ class Mixture(BaseMixture):
             column_encoding(X, sample_weight) if component.centred else count_encoding(X),
             component,
             lambda counts: Independent(np.log(np.maximum(counts, 1e-300))),
-            count_embeddings
-            if isinstance(component, MultinomialComponents | DirichletMultinomial)
-            else gaussian_embeddings,
+            _embeddings(component),
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
@@ -176,6 +180,17 @@ class Mixture(BaseMixture):
             "(GaussianMixture, MultinomialMixture, GroupedMultinomialMixture) only. Use one of these where it fits."
         )
         raise ModelFileError(msg)
+
+
+def _embeddings(component: Component) -> Callable[[Any, Array], list[Any]]:
+    """Where starts are looked for."""
+    if isinstance(component, MultinomialComponents | DirichletMultinomial):
+        return count_embeddings
+    return (
+        family_embeddings(component.family)
+        if isinstance(component, FamilyComponents)
+        else gaussian_embeddings
+    )
 
 
 def _shifted(component: Component, origin: Array | None) -> Any:

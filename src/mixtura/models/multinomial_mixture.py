@@ -13,7 +13,8 @@ from mixtura.inference.driver import Progress
 from mixtura.inference.initialize import count_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._counts import CountMixture, check_probabilities, independent, row_totals
+from mixtura.models._counts import CountMixture, row_totals
+from mixtura.models._parameters import check_probabilities, independent
 from mixtura.protocols import Array, Executor
 from mixtura.statistics import Statistics
 

@@ -1,0 +1,159 @@
+r"""Categorical columns: T(x) marks the level of each column, :math:`\eta_{jl} = \log p_{jl}`, :math:`A = \sum_j \log\sum_l e^{\eta_{jl}}`.
+
+Columns of different numbers of levels lie side by side: statistics and parameters have P = L_1 + ... + L_D entries, column by
+column. Levels are encoded once, as 0, 1, ..., L_j - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
+from mixtura.families._base import FLOOR, ExponentialFamily
+from mixtura.protocols import Array
+
+__all__ = ["Categorical", "raised"]
+
+
+class Categorical(ExponentialFamily):
+    """Columns of levels, any number of them a column, independent given the component.
+
+    Mean parameters are the levels' probabilities, column by column, shape (K, P). A level that a component never saw keeps
+    a probability of 1e-10.
+
+    Parameters
+    ----------
+    levels : sequence of int
+        L_j, number of levels of each column; values are 0 to L_j - 1. `Categorical.of` counts them.
+
+    Examples
+    --------
+    >>> X = np.array([[0, 2], [0, 1], [1, 0], [1, 0]])
+    >>> family = Categorical.of(X)
+    >>> family.levels
+    (2, 3)
+    >>> family.statistics(X.T).astype(int)  # one row a level
+    array([[1, 1, 0, 0],
+           [0, 0, 1, 1],
+           [0, 0, 1, 1],
+           [0, 1, 0, 0],
+           [1, 0, 0, 0]])
+    >>> from mixtura import Mixture
+    >>> Mixture(family, 2, random_state=0).fit(X).n_parameters()
+    7
+    """
+
+    name = "categorical"
+    discrete = True
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        self.levels = tuple(int(count) for count in levels)
+        if not self.levels or min(self.levels) < 1:
+            msg = f"levels is {levels!r}; expected a number of levels of at least 1 for each column."
+            raise InvalidParameterError(msg)
+        self.support = "a level of its column, from 0 to (levels - 1)"
+        self._starts = np.cumsum([0, *self.levels[:-1]])
+        self._value = np.concatenate([np.arange(count) for count in self.levels])[:, None]
+
+    @classmethod
+    def of(cls, x: Any) -> Self:
+        """A family with the levels that occur in rows (N, D) of codes: from 0 to the largest of each column."""
+        return cls(np.max(np.asarray(x), axis=0).astype(int) + 1)
+
+    def statistics(self, x: Array) -> Array:
+        """Ones where a level occurs, shape (P, B)."""
+        kind = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64
+        return np.asarray(np.repeat(x, self.levels, axis=0) == self._value, dtype=kind)
+
+    def log_base_measure(self, x: Array) -> Array:
+        """Zero, shape (B,)."""
+        return np.zeros(x.shape[1])
+
+    def log_normalizer(self, natural: Array) -> Array:
+        """Sum over columns of the log sum of exponentials (zero for log probabilities), shape (K,)."""
+        return np.asarray(np.logaddexp.reduceat(natural, self._starts, axis=1).sum(axis=1))
+
+    def natural_from_mean(self, mean: Array) -> Array:
+        """Log probabilities above the floor."""
+        return np.asarray(np.log(raised(mean, self.levels, FLOOR)))
+
+    def mean_from_natural(self, natural: Array) -> Array:
+        """Probabilities; those of a column sum to one."""
+        return np.asarray(np.exp(self.from_free(natural)))
+
+    def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
+        """Rows of levels, shape (n, D)."""
+        columns = np.split(self.mean_from_natural(natural[None])[0], self._starts[1:])
+        return np.column_stack([rng.choice(len(p), size=n, p=p / p.sum()) for p in columns]).astype(float)
+
+    def n_parameters(self, n_statistics: int) -> int:
+        """Sum of L_j - 1: probabilities of a column sum to one."""
+        return n_statistics - len(self.levels)
+
+    def n_statistics(self, n_features: int) -> int:
+        """P."""
+        self._check_columns(n_features)
+        return sum(self.levels)
+
+    def from_free(self, free: Array) -> Array:
+        """Log probabilities, normalised in each column."""
+        return np.asarray(
+            free - np.repeat(np.logaddexp.reduceat(free, self._starts, axis=1), self.levels, axis=1)
+        )
+
+    def outside(self, x: Array) -> Array:
+        """Values that are no level of their column."""
+        self._check_columns(len(x))
+        return np.asarray((x < 0) | (x >= np.reshape(self.levels, (-1, 1))) | (x != np.floor(x)))
+
+    def features(self, x: Array) -> Array:
+        """The marks of the levels: two rows are as far apart as columns differ."""
+        return self.statistics(x)
+
+    def _check_columns(self, found: int) -> None:
+        if found != len(self.levels):
+            msg = (
+                f"The rows have {found} columns; expected {len(self.levels)}, one for each entry of levels={self.levels}. "
+                "Give the columns in the order of the levels, or make the family anew with Categorical.of(X)."
+            )
+            raise InvalidDataError(msg)
+
+
+def raised(mean: Array, levels: Sequence[int], floor: float) -> Array:
+    """Probabilities of at least `floor` that maximise the sum of mean times their logarithm, column by column.
+
+    Where a share is too small the probability is the floor, and the other levels divide what is left in proportion (the
+    conditions of Karush, Kuhn and Tucker); what falls below the floor by that is raised in the next round.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (K, P)
+        Non-negative; each column's levels have a positive sum.
+    levels : sequence of int
+        Levels of each column; they add to P.
+    floor : float
+        Below 1 over the largest number of levels.
+
+    Returns
+    -------
+    ndarray, shape (K, P)
+        Probabilities that sum to one in each column.
+
+    Examples
+    --------
+    >>> raised(np.array([[0.0, 3.0, 1.0]]), [3], 0.2)
+    array([[0.2, 0.6, 0.2]])
+    """
+    starts = np.cumsum([0, *levels[:-1]])
+    low = np.zeros(mean.shape, dtype=bool)
+    while True:
+        left = 1.0 - floor * np.add.reduceat(low, starts, axis=1, dtype=np.float64)
+        rest = np.add.reduceat(np.where(low, 0.0, mean), starts, axis=1)
+        share = np.where(low, floor, mean * np.repeat(left / rest, levels, axis=1))
+        more = ~low & (share < floor)
+        if not more.any():
+            return share
+        low |= more
