@@ -276,8 +276,10 @@ def demo(
 
 def _columns(given: list[str] | None) -> str | list[str] | None:
     """One column or several, given one by one or with commas."""
-    names = [name.strip() for text in given or [] for name in text.split(",") if name.strip()]
-    return names[0] if len(names) == 1 else names or None
+    if not given:
+        return None
+    names = [name.strip() for text in given for name in text.split(",") if name.strip()]
+    return names[0] if len(names) == 1 else names
 
 
 def _segment(quiet: bool, *, missions: str | None, segments: str | None, out: Path, **options: Any) -> None:
@@ -354,7 +356,11 @@ def score(
     if not quiet:
         for line in scores.summary():
             _say(line)
-    _say(f"One row per basket: {out}" if out else "Give --out FILE for one row per basket.", "bold green")
+    written = [
+        f"One row per {unit}: {path}" for unit, path in (("basket", out), ("customer", out_customers)) if path
+    ]
+    for line in written or ["Give --out FILE for one row per basket."]:
+        _say(line, "bold green")
 
 
 @app.command()
@@ -370,9 +376,11 @@ def info(model: ModelPath) -> None:
 def report(folder: Annotated[Path, typer.Argument(help="The folder that `segment` wrote.")]) -> None:
     """Make report.html anew from the results in a folder, with the names of its names.toml."""
     from mixtura.report import write_report
-    from mixtura.segments.output import read_results
+    from mixtura.segments.output import read_results, unknown_names
 
     missions, segments = read_results(folder)
+    for note in unknown_names(folder, {"missions": missions, "segments": segments}):
+        _say(f"Warning: {note}", "yellow", error=True)
     path = write_report(missions, folder / "report.html", segments)
     _say(f"Report: {path}", "bold green")
 

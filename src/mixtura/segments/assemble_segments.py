@@ -77,19 +77,20 @@ def assemble_segments(
 def _name(top: Sequence[Mapping[str, Any]]) -> str:
     """A segment's name: what its customers buy more of than others, beyond chance.
 
-    Customers differ less than baskets do, so lower lifts than those of missions tell segments apart.
+    Customers differ less than baskets do, so lower lifts than those of missions tell segments apart. Where too few
+    customers leave nothing beyond chance, lifts that would name a mission do: a name is no statement.
     """
     telling = [
         entry["category"]
         for entry in top
         if entry["lift"] >= LEAST_LIFT and (entry["lift_low"] is None or entry["lift_low"] > 1)
-    ]
+    ] or [entry["category"] for entry in top if entry["lift"] >= naming.MIN_LIFT]
     return naming.joined(telling[:N_NAMED]) if telling else "A bit of everything"
 
 
 def _overdispersion(fit: SegmentFit, criterion: str) -> dict[str, Any] | None:
     """How many segments there would be if customers of one segment differed by chance alone."""
-    if fit.without is None:
+    if fit.without is None or fit.without.interrupted:
         return None
     rows = fit.without.rows
     return {

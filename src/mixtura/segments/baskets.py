@@ -144,12 +144,7 @@ class Baskets:
         InvalidDataError
             If one of the two parts would be empty.
         """
-        if not 0 <= test_fraction < 1:
-            message = (
-                f"test_fraction: found {test_fraction!r}. Expected a number from 0 up to (not including) 1, "
-                "such as 0.2."
-            )
-            raise InvalidParameterError(message)
+        check_test_fraction(test_fraction)
         n_train = round(self.n_baskets * (1 - test_fraction))
         if n_train == 0 or (test_fraction > 0 and n_train == self.n_baskets):
             message = (
@@ -202,6 +197,22 @@ class Baskets:
             sentences.append(f"Amount of all baskets: {self.amounts.sum():,.2f} ({self.amount_column}).")
         sentences += [f"Left out: {dropped.n_lines:,} lines ({dropped.reason})." for dropped in self.dropped]
         return [*sentences, *self.notes]
+
+
+def check_test_fraction(test_fraction: float) -> None:
+    """Refuse a share of baskets that is none.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is not at least 0 and below 1.
+    """
+    if not 0 <= test_fraction < 1:
+        message = (
+            f"test_fraction: found {test_fraction!r}. Expected a number from 0 up to (not including) 1, "
+            "such as 0.2."
+        )
+        raise InvalidParameterError(message)
 
 
 def one_time(value: Any) -> str | None:

@@ -20,7 +20,7 @@ from mixtura.segments.previous import Previous
 from mixtura.segments.sweep import SEGMENTS, Report, Sweep, schedule, sweep
 from mixtura.segments.tables import reorder
 
-__all__ = ["SegmentFit", "find_segments"]
+__all__ = ["SegmentFit", "find_segments", "refuse_few_customers"]
 
 # Numbers tried without overdispersion: enough to see that it does not end where segments can be told to people. They
 # only serve to compare, so each starts once, from k-means.
@@ -65,8 +65,8 @@ class SegmentFit:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended the sweep."""
-        return self.sweep.interrupted
+        """Whether Ctrl-C ended one of the sweeps."""
+        return self.sweep.interrupted or (self.without is not None and self.without.interrupted)
 
     @property
     def numbers(self) -> np.ndarray:
@@ -132,13 +132,7 @@ def find_segments(
         If a number makes no sense.
     """
     known = np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
-    if len(known) < 2:
-        message = (
-            f"{len(known)} customer has counts before the split, so there are no segments to find. Expected "
-            "several customers; check the customer column, or look for missions alone (level='baskets', "
-            "--level baskets)."
-        )
-        raise InvalidDataError(message)
+    refuse_few_customers(len(known))
     rows = counts[known]
     estimator = DirichletMultinomialMixture(random_state=seed)
     options: dict[str, Any] = {"level": SEGMENTS, "criterion": criterion, "report": report}
@@ -185,6 +179,23 @@ def find_segments(
     resp = np.tile(model.weights_, (len(customers), 1))
     resp[known] = model.predict_proba(rows)
     return SegmentFit(model, found, without, over, list(features), customers, counts, resp, listed)
+
+
+def refuse_few_customers(n_customers: int) -> None:
+    """Say that one customer makes no segments.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are fewer than two.
+    """
+    if n_customers < 2:
+        message = (
+            f"{n_customers} customer has counts before the split, so there are no segments to find. Expected "
+            "several customers; check the customer column, or look for missions alone (level='baskets', "
+            "--level baskets)."
+        )
+        raise InvalidDataError(message)
 
 
 def _compared(report: Report) -> Report:

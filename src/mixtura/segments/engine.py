@@ -73,6 +73,12 @@ def connect(memory_limit: str | None = None, threads: int | None = None) -> Iter
     (42,)
     """
     duckdb = optional_import("duckdb", "segment")
+    if str(memory_limit).lstrip().startswith("-"):  # which DuckDB takes for no limit at all
+        message = (
+            f"memory_limit={memory_limit!r} is negative. Expected a memory limit such as '2GB'; leave it out for "
+            "the default."
+        )
+        raise InvalidParameterError(message)
     with tempfile.TemporaryDirectory(prefix="mixtura-") as spill:
         connection = duckdb.connect(":memory:")
         try:

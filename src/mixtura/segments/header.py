@@ -114,10 +114,13 @@ def choice(sweep: Sweep, criterion: str, level: Level) -> dict[str, Any]:
     if len(tried) == 1 and not sweep.interrupted:
         sentence = f"{counted}, as asked for"
         return {"criterion": "given", "n_components": chosen, "at_edge": False, "sentence": sentence}
+    if len(tried) == 1:
+        sentence = f"{counted}; the sweep was interrupted, so no other number was tried"
+        return {"criterion": criterion, "n_components": chosen, "at_edge": False, "sentence": sentence}
     sentence = f"{criterion.upper()} is lowest at {counted}"
     sentence += f" (tried {len(tried)} sizes, {tried[0]} to {tried[-1]})"
     if sweep.interrupted:
-        sentence += "; the sweep was interrupted, so larger numbers were not tried"
+        sentence += "; the sweep was interrupted, so others were not tried"
     elif sweep.at_edge:
         edge, more = ("largest", "more") if chosen == tried[-1] else ("smallest", "fewer")
         sentence += f"; this is the {edge} tried, so {more} {noun} may be better still"

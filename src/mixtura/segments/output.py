@@ -17,7 +17,7 @@ import numpy as np
 from mixtura.exceptions import InvalidDataError, OutputError, optional_import
 from mixtura.segments.csv_output import write_csv
 from mixtura.segments.names_file import NAMES, read_names
-from mixtura.segments.renaming import renamed
+from mixtura.segments.renaming import edited_names, renamed
 
 __all__ = [
     "check_target",
@@ -25,6 +25,7 @@ __all__ = [
     "new_folder",
     "plain",
     "read_results",
+    "unknown_names",
     "write_file",
     "write_json",
     "write_table",
@@ -248,7 +249,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | 
             "check the path."
         )
         raise InvalidDataError(message)
-    missions, segments = (_read_json(folder / name) for name in (MISSIONS, SEGMENTS))
+    missions, segments = _read_json(folder / MISSIONS), _read_json(folder / SEGMENTS)
     names, features = read_names(folder / NAMES), None
     if missions is not None:
         missions, features = renamed(missions, "missions", names["missions"])
@@ -274,4 +275,34 @@ def _read_json(path: Path) -> dict[str, Any] | None:
             f"'{path}' holds a {type(content).__name__}. Expected an object as `mixtura segment` wrote it."
         )
         raise InvalidDataError(message)
+    entries = content.get(path.stem)
+    if not isinstance(entries, list) or not all({"number", "name"} <= set(entry) for entry in entries):
+        message = (
+            f"'{path}' has no {path.stem} with number and name. Expected the file as `mixtura segment` wrote it; "
+            "run it again."
+        )
+        raise InvalidDataError(message)
     return content
+
+
+def unknown_names(folder: Path, contents: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
+    """Names in a folder's names.toml of missions and segments that are not there.
+
+    Parameters
+    ----------
+    folder : Path
+        With the file.
+    contents : Mapping of str to Mapping or None
+        ``{"missions": ..., "segments": ...}``, from `read_results`.
+
+    Returns
+    -------
+    list of str
+        A sentence each.
+    """
+    names = read_names(folder / NAMES)
+    return [
+        note
+        for level, content in contents.items()
+        for note in edited_names(names[level], (content or {}).get(level, ()), level=level)[1]
+    ]

@@ -20,7 +20,7 @@ from mixtura.exceptions import InvalidDataError, optional_import
 from mixtura.segments.names_file import NAMES, automatic_name, read_names
 from mixtura.segments.renaming import distinct_names, edited_names
 
-__all__ = ["Previous", "open_earlier", "open_previous", "previous_labels"]
+__all__ = ["LABELS", "Previous", "open_earlier", "open_previous", "previous_labels"]
 
 SCHEMAS = {"missions": (1, 2), "segments": (1,)}
 LABELS = {"missions": "dominant_mission", "segments": "segment"}  # columns of customers.parquet

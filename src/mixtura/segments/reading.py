@@ -131,6 +131,11 @@ def read(
             f"differ by their categories. Check the category column and the filter.{advice}"
         )
         raise InvalidDataError(message)
+    if len(baskets["time"]) > 1 and baskets["time"][0] == baskets["time"][-1]:
+        notes.append(
+            f"All {len(baskets['time']):,} baskets have the same time, so none is later than another; check the time "
+            "column."
+        )
     table = None
     if customer_table is not None:
         key = columns["customer_key"]

@@ -151,14 +151,16 @@ def summary(missions: Mapping[str, Any] | None, segments: Mapping[str, Any] | No
     data = (missions or segments or {})["data"]
     read = (
         f"{data['n_lines_used']:,} of {data['n_lines']:,} lines: {data['n_baskets']:,} baskets of "
-        f"{data['n_customers']:,} customers, {data['n_categories']:,} categories, {data['n_nonzero']:,} "
-        "counts."
+        f"{data['n_customers']:,} customer{'' if data['n_customers'] == 1 else 's'}, {data['n_categories']:,} "
+        f"categories, {data['n_nonzero']:,} counts."
     )
     split = (
         f"Learned from the {data['n_train_baskets']:,} baskets before {data['split_time']}, tested on the "
         f"{data['n_test_baskets']:,} later ones ({data['n_test_baskets_unseen_customer']:,} of new "
         "customers)."
     )
+    if data["split_time"] is None:
+        split = f"Learned from all {data['n_baskets']:,} baskets; none were kept for testing."
     lines = [read, split]
     lines += [f"{part['choice']['sentence']}." for part in (missions, segments) if part is not None]
     if missions is not None:

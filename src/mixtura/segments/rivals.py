@@ -69,8 +69,9 @@ def rivals(
     -------
     list of dict or None
         Rows ``{"name", "key", "held_out", "difference", "difference_se", "n_parameters", "note"}``, simplest first, the last one
-        being mixtura; None if no later basket has a customer seen before. Log-likelihoods are natural, per basket, and hold the
-        multinomial coefficient, so that they compare; the difference is rival minus mixtura, None where it has no error.
+        being mixtura; None if no later basket has a customer seen before, or there is no rival. Log-likelihoods are natural, per
+        basket, and hold the multinomial coefficient, so that they compare; the difference is rival minus mixtura, None where it
+        has no error.
 
     Notes
     -----
@@ -118,6 +119,8 @@ def rivals(
                 break
             say("rivals", done, len(fits), name)
             rows.append(_row(name, key, *fit(), ours, owners))
+    if not rows:
+        return None
     note = "Weights of each customer, shrunk to everybody's."
     name = f"{n_components} missions, weights of each customer"
     say("rivals", len(fits), len(fits), f"{len(later):,} later baskets")

@@ -104,13 +104,14 @@ def number_or_share(text: str) -> int | float:
 
     Examples
     --------
-    >>> number_or_share("50"), number_or_share("0.1%")
-    (50, 0.001)
+    >>> number_or_share("50"), number_or_share("1e3"), number_or_share("0.1%")
+    (50, 1000, 0.001)
     """
     try:
         if text.strip().endswith("%"):
             return float(text.strip()[:-1]) / 100
-        return int(text) if text.strip().isdecimal() else float(text)
+        value = float(text)
+        return int(value) if value.is_integer() and "." not in text else value
     except ValueError as error:
         message = (
             f"the minimum support {text!r} is not a number. Expected a number of baskets, such as 50, or a share "

@@ -173,6 +173,12 @@ value, shared_baskets, memory_limit, threads
         raise ModelFileError(message)
     target = None if out is None else _checked_file(Path(out), overwrite=overwrite)
     second = None if out_customers is None else _checked_file(Path(out_customers), overwrite=overwrite)
+    if second is not None and target is not None and second.resolve() == target.resolve():
+        message = (
+            f"out and out_customers are both '{target}'. Expected two files, one row per basket and one row per "
+            "customer; give them different names."
+        )
+        raise InvalidParameterError(message)
     if second is not None and segments is None:
         message = (
             f"out_customers: '{file}' comes without segments of customers. Expected a folder of results with "
@@ -182,7 +188,7 @@ value, shared_baskets, memory_limit, threads
     asked = (customer, basket, item, category, time, quantity, amount, price, item_key)
     given: dict[str, Any] = dict(zip(ROLES, asked, strict=True))
     command = (header or {}).get("command", {})
-    value = value or command.get("value") or "lines"
+    value = command.get("value") or "lines" if value is None else value
     if header is not None:
         given = _as_before(given, header, value, with_items=items is not None)
     stored = (header or {}).get("data", {}).get("item_levels")

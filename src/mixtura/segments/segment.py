@@ -8,6 +8,7 @@ from __future__ import annotations
 import time as clock
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,16 @@ from mixtura.exceptions import (
     InterruptedWarning,
     InvalidDataError,
     InvalidParameterError,
-    did_you_mean,
     optional_import,
 )
+from mixtura.inference.stopping import catch_interrupt
 from mixtura.segments import output
-from mixtura.segments.baskets import Baskets
+from mixtura.segments.baskets import Baskets, check_test_fraction
+from mixtura.segments.customers import refuse_few_customers
 from mixtura.segments.find import Job, find_missions, segments_of_customers
 from mixtura.segments.header import header
 from mixtura.segments.households import household_notes
-from mixtura.segments.previous import Previous, open_earlier, open_previous
+from mixtura.segments.previous import LABELS, Previous, open_earlier, open_previous, previous_labels
 from mixtura.segments.refresh import check_compatible
 from mixtura.segments.result import Segmentation
 from mixtura.segments.sweep import MISSIONS, SEGMENTS, Report, check_criterion, schedule
@@ -40,6 +42,7 @@ __all__ = ["segment_transactions"]
 
 LARGEST_SEED = 2**32 - 1
 LEVELS = ("both", "baskets", "customers")
+CHECKS_CUT = "The run was interrupted while the result was checked: samples of the bootstrap or simpler methods are missing."
 
 
 def segment_transactions(
@@ -167,8 +170,9 @@ def segment_transactions(
     Warns
     -----
     InterruptedWarning
-        At Ctrl-C during a sweep, which ends it: the best number so far is used. A second Ctrl-C ends
-        everything, and nothing is written.
+        At Ctrl-C during a sweep, which ends it: the best number so far is used, and not checked; or during the
+        checks, of which those so far are kept. A second Ctrl-C at the same stage ends everything, and nothing is
+        written.
     EdgeOfRangeWarning
         If the largest number that was tried is the best.
 
@@ -209,8 +213,12 @@ def segment_transactions(
     _check_level(level, n_missions, n_segments)
     seed = _whole("random_state", random_state, LARGEST_SEED)
     n_replicates = _whole("bootstrap", bootstrap, 1000)
+    check_test_fraction(test_fraction)
     target = None if out is None else Path(out)
     before = None if previous is None else open_previous(previous)
+    if before is not None:
+        for part in LABELS:
+            previous_labels(before, part)  # a table that cannot be read is told now, not after hours of work
     earlier = None
     if target is not None:
         for module in ("pyarrow", "jinja2", "plotly"):
@@ -247,6 +255,7 @@ def segment_transactions(
         report("note", 0, 0, sentence)
     n_train = baskets.n_train(test_fraction)
     _refuse_equal_baskets(baskets, n_train)
+    numbers = _numbers(baskets.customers[:n_train], level, n_missions, n_segments)
     command: dict[str, Any] = {
         "transactions": baskets.source,
         "items": baskets.items_source,
@@ -257,8 +266,7 @@ def segment_transactions(
         "rare": rare,
         "top_items": top_items,
         "level": level,
-        "n_missions": None if n_missions is None else schedule(n_missions, n_train, MISSIONS),
-        "n_segments": None if n_segments is None else schedule(n_segments, n_train, SEGMENTS),
+        **numbers,
         "criterion": criterion,
         "test_fraction": test_fraction,
         "random_state": seed,
@@ -317,16 +325,21 @@ def _learn(job: Job, command: dict[str, Any]) -> Segmentation:
     begun = clock.perf_counter()
     head = header(baskets, job.n_train, command=command, version=__version__, notes=notes)
     told = segments = None
-    if missions is not None and totals is not None:
-        told = tell_missions(job, missions, totals, head)
-    if customers is not None:
-        names = None if told is None else [mission["name"] for mission in told["missions"]]
-        segments = tell_segments(job, customers, missions, head, names)
+    if interrupted:  # who ends the search does not wait for the checks
+        job = replace(job, bootstrap=0, rivals=False)
+    with catch_interrupt() as checks:
+        if missions is not None and totals is not None:
+            told = tell_missions(job, missions, totals, head)
+        if customers is not None:
+            names = None if told is None else [mission["name"] for mission in told["missions"]]
+            segments = tell_segments(job, customers, missions, head, names)
     job.report("trust", 1, 1, "done")
     for content in (told, segments):
         if content is not None:
             content["command"]["seconds_checks"] = clock.perf_counter() - begun
-    return Segmentation(told, segments, missions, customers, baskets, None, interrupted)
+            if checks.pressed:
+                content["notes"].append(CHECKS_CUT)
+    return Segmentation(told, segments, missions, customers, baskets, None, interrupted or checks.pressed)
 
 
 def _compatible(previous: Previous, baskets: Baskets, level: str) -> list[str]:
@@ -354,7 +367,7 @@ def _warn(found: Segmentation) -> None:
     """What a reader of the results should hear at once."""
     sentences = [part["choice"]["sentence"] for part in (found.missions, found.segments) if part is not None]
     if found.interrupted:
-        message = f"Interrupted: {'; '.join(sentences)}. Run again for the whole sweep."
+        message = f"Interrupted: {'; '.join(sentences)}. Run again for the whole search and all checks."
         warnings.warn(message, InterruptedWarning, stacklevel=3)
         return
     for part, level in ((found.missions, MISSIONS), (found.segments, SEGMENTS)):
@@ -366,7 +379,10 @@ def _warn(found: Segmentation) -> None:
 def _check_level(level: str, n_missions: object, n_segments: object) -> None:
     """Refuse an unknown level, and a number for what is not looked for."""
     if level not in LEVELS:
-        message = f"level={level!r} is not known. {did_you_mean(str(level), LEVELS)}"
+        message = (
+            f"level={level!r} is not known. Expected 'baskets' for missions alone, 'customers' for segments directly "
+            "over what customers buy, or 'both'."
+        )
         raise InvalidParameterError(message)
     for name, number, without in (
         ("n_missions", n_missions, "customers"),
@@ -378,6 +394,17 @@ def _check_level(level: str, n_missions: object, n_segments: object) -> None:
                 f"leave {name} out, or look for both."
             )
             raise InvalidParameterError(message)
+
+
+def _numbers(customers: np.ndarray, level: str, n_missions: Any, n_segments: Any) -> dict[str, Any]:
+    """The numbers asked for, or an error before the work begins."""
+    n_customers = len(np.unique(customers))
+    if level != "baskets":
+        refuse_few_customers(n_customers)
+    return {
+        "n_missions": None if n_missions is None else schedule(n_missions, len(customers), MISSIONS),
+        "n_segments": None if n_segments is None else schedule(n_segments, n_customers, SEGMENTS),
+    }
 
 
 def _silent(stage: str, done: int, total: int, text: str) -> None:

@@ -60,6 +60,9 @@ def open_table(connection: Any, name: str, source: Any) -> Table:
             _open_object(connection, name, source)
         elif INSIDE in str(source):
             _open_inside(connection, name, str(source))
+        elif not str(source).strip():
+            message = f"the {name}: found an empty name. Expected {KINDS}."
+            raise InvalidDataError(message)
         else:
             query = file_query(name, Path(source))
             # Parquet is scanned where it lies; CSV would be parsed anew by every query, so it is parsed once.

@@ -74,7 +74,7 @@ def tell_missions(job: Job, fit: MissionFit, totals: Totals, head: Mapping[str, 
         "refresh": None,
     }
     with quiet():
-        if job.rivals and not fit.interrupted:
+        if job.rivals:
             parts["rivals"] = rivals(
                 baskets.counts,
                 baskets.customers,
@@ -84,7 +84,7 @@ def tell_missions(job: Job, fit: MissionFit, totals: Totals, head: Mapping[str, 
                 seed=job.seed,
                 report=job.checking,
             )
-        if job.bootstrap and not fit.interrupted:
+        if job.bootstrap:
             parts["stability"] = _numbered(
                 stability(
                     fit.population,
@@ -160,7 +160,7 @@ def tell_segments(
         "demographics": None,
     }
     with quiet():
-        if job.bootstrap and not fit.interrupted:
+        if job.bootstrap:
             parts["stability"] = _numbered(
                 stability(fit.model, rows, n_replicates=job.bootstrap, seed=job.seed, report=job.checking),
                 fit.roster.numbers,
