@@ -6,7 +6,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
-from mixtura.models import DirichletMultinomialMixture
+from mixtura.models import BernoulliMixture, DirichletMultinomialMixture, PoissonMixture
 
 # The check reads classifier tags of everything that has predict_proba and takes sparse rows; a mixture is no classifier
 # and has none, so the check itself ends in an AttributeError (scikit-learn 1.9, `_check_estimator_sparse_container`).
@@ -16,12 +16,11 @@ READS_CLASSIFIER_TAGS = dict.fromkeys(
 )
 
 
+TAKE_SPARSE_ROWS = MultinomialMixture | DirichletMultinomialMixture | BernoulliMixture | PoissonMixture
+
+
 def expected_failures(estimator):
-    return (
-        READS_CLASSIFIER_TAGS
-        if isinstance(estimator, MultinomialMixture | DirichletMultinomialMixture)
-        else {}
-    )
+    return READS_CLASSIFIER_TAGS if isinstance(estimator, TAKE_SPARSE_ROWS) else {}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,15 @@ def _warnings_as_for_any_estimator():
 
 
 @parametrize_with_checks(
-    [GaussianMixture(), MultinomialMixture(), GroupedMultinomialMixture(), DirichletMultinomialMixture()],
+    [
+        GaussianMixture(),
+        MultinomialMixture(),
+        GroupedMultinomialMixture(),
+        DirichletMultinomialMixture(),
+        # The checks fit real numbers, which these refuse unless they are told what to make of them.
+        BernoulliMixture(binarize=0.0),
+        PoissonMixture(fractions=True),
+    ],
     expected_failed_checks=expected_failures,
 )
 def test_estimator_check(estimator, check):

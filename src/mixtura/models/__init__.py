@@ -1,17 +1,21 @@
 """User classes with the familiar fit and predict."""
 
+from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.loading import load
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
+from mixtura.models.poisson_mixture import PoissonMixture
 
 __all__ = [
+    "BernoulliMixture",
     "DirichletMultinomialMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
     "Mixture",
     "MultinomialMixture",
+    "PoissonMixture",
     "load",
 ]

@@ -12,6 +12,8 @@ from mixtura.inference.restarts import agreeing
 __all__ = ["as_html", "as_text", "tidy"]
 
 _WIDEST = 8  # columns of a parameter table before it is cut
+# Attributes with a row a component and a number a column, and what such a number is.
+_CENTRES = {"means_": "mean", "profiles_": "probability", "probabilities_": "probability", "rates_": "rate"}
 
 
 def _facts(mixture: Any) -> list[tuple[str, str]]:
@@ -46,7 +48,7 @@ def _names(mixture: Any) -> list[str]:
 
 def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
     """Header and rows: one component a row, largest first, with its weight and its mean or profile."""
-    centres = getattr(mixture, "means_", getattr(mixture, "profiles_", None))
+    centres = next((getattr(mixture, name) for name in _CENTRES if hasattr(mixture, name)), None)
     names = _names(mixture)
     order = np.argsort(mixture.weights_)[::-1]
     if centres is None:
@@ -112,7 +114,7 @@ def tidy(mixture: Any) -> dict[str, list[Any]]:
         add(k, "weight", "", "", weight)
     for k, value in enumerate(_concentrations(mixture)):
         add(k, "concentration", "", "", value)
-    for attribute, parameter in (("means_", "mean"), ("profiles_", "probability")):
+    for attribute, parameter in _CENTRES.items():
         for k, row in enumerate(getattr(mixture, attribute, ())):
             for name, value in zip(names, row, strict=True):
                 add(k, parameter, name, "", value)

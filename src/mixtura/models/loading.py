@@ -6,17 +6,26 @@ from pathlib import Path
 
 from mixtura.exceptions import ModelFileError, did_you_mean
 from mixtura.models._base import BaseMixture
+from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
+from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.persistence import read_model_file
 
 __all__ = ["load"]
 
 _CLASSES: dict[str, type[BaseMixture]] = {
     kind.__name__: kind
-    for kind in (GaussianMixture, MultinomialMixture, GroupedMultinomialMixture, DirichletMultinomialMixture)
+    for kind in (
+        BernoulliMixture,
+        DirichletMultinomialMixture,
+        GaussianMixture,
+        GroupedMultinomialMixture,
+        MultinomialMixture,
+        PoissonMixture,
+    )
 }
 
 
