@@ -1,11 +1,23 @@
-"""Components that are not plain families: Gaussians with their covariance structures, Dirichlet-multinomials."""
+"""Components that are not plain families: Gaussians with covariance structures, Dirichlet-multinomials."""
 
 from mixtura.components.covariance import COVARIANCES, CovarianceModel, Diagonal, Full, Spherical, Tied
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
+from mixtura.components.eigen import EEI, EEV, EII, EVE, EVI, EVV, MCLUST, VEE, VEI, VEV, VVE
 from mixtura.components.gaussian import Gaussian
 
 __all__ = [
     "COVARIANCES",
+    "EEI",
+    "EEV",
+    "EII",
+    "EVE",
+    "EVI",
+    "EVV",
+    "MCLUST",
+    "VEE",
+    "VEI",
+    "VEV",
+    "VVE",
     "CovarianceModel",
     "Diagonal",
     "DirichletMultinomial",

@@ -1,4 +1,4 @@
-r"""Covariance structures as objects: full, tied, diagonal, spherical.
+r"""Covariance structures as objects: full, tied, diagonal, spherical (ten more are in :mod:`mixtura.components.eigen`).
 
 The file is long because the four structures stand side by side, each with the same dozen short methods.
 
@@ -113,6 +113,10 @@ class CovarianceModel(ABC):
         """Full matrices, shape (K, D, D)."""
 
     @abstractmethod
+    def from_matrices(self, matrices: Array) -> Array:
+        """Inverse of `matrices`, for covariances and precision factors alike."""
+
+    @abstractmethod
     def raise_to(self, covariance: Array, floor: Array) -> Array:
         """Covariances whose column variances are at least `floor`, shape (K, D)."""
 
@@ -210,6 +214,10 @@ class Full(CovarianceModel):
         """As they are."""
         return covariance
 
+    def from_matrices(self, matrices: Array) -> Array:
+        """As they are."""
+        return matrices
+
     def raise_to(self, covariance: Array, floor: Array) -> Array:
         """Add the floor to the diagonal: the result stays positive definite."""
         return np.asarray(covariance + floor[:, :, None] * np.eye(floor.shape[1]))
@@ -270,6 +278,10 @@ class Tied(Full):
     def matrices(self, covariance: Array, n_components: int, n_features: int) -> Array:
         """The same matrix K times."""
         return np.broadcast_to(covariance, (n_components, n_features, n_features))
+
+    def from_matrices(self, matrices: Array) -> Array:
+        """The first."""
+        return np.asarray(matrices[0])
 
     def raise_to(self, covariance: Array, floor: Array) -> Array:
         """Add the largest floor of each column."""
@@ -336,6 +348,10 @@ class Diagonal(CovarianceModel):
         """Diagonal matrices."""
         return np.asarray(covariance[:, :, None] * np.eye(n_features))
 
+    def from_matrices(self, matrices: Array) -> Array:
+        """Diagonals."""
+        return np.diagonal(matrices, axis1=1, axis2=2)
+
     def raise_to(self, covariance: Array, floor: Array) -> Array:
         """The larger of both."""
         return np.maximum(covariance, floor)
@@ -394,6 +410,10 @@ class Spherical(Diagonal):
     def matrices(self, covariance: Array, n_components: int, n_features: int) -> Array:
         """Multiples of the identity."""
         return np.asarray(covariance[:, None, None] * np.eye(n_features))
+
+    def from_matrices(self, matrices: Array) -> Array:
+        """Upper left entries."""
+        return np.asarray(matrices[:, 0, 0])
 
     def raise_to(self, covariance: Array, floor: Array) -> Array:
         """The larger of the variance and the largest floor of a column."""

@@ -6,6 +6,7 @@ keep the best. Everything that differs between models is in `mixtura.inference.p
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from mixtura.exceptions import DegenerateComponentError
 from mixtura.executors import Serial, one_thread
 from mixtura.inference import initialize
 from mixtura.inference.driver import FitResult, Progress, run
-from mixtura.inference.problem import Problem
+from mixtura.inference.problem import Nested, Problem
 from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
 from mixtura.inference.stopping import Stopping, catch_interrupt
 from mixtura.protocols import Array, Executor, Source
@@ -117,14 +118,28 @@ def _fit(
     source = problem.source()
     runner = _runner(problem, source, settings)
     screened: list[StartResult] = []
+    inner = replace(settings, callbacks=())
+    # The same seeds as a fit of the special case by itself, so that this fit does not end below that one.
+    nested = [_nested(one, inner, copy.deepcopy(rng)) for one in problem.nested]
     if given is not None:
         starts = [Start("given", 0, lambda: given)]
     elif settings.init == "sieve":
         starts, screened = _sieved(problem, settings, rng)
     else:
         starts = _named(problem, settings.init, settings.n_init, rng)
+    if given is None:
+        starts = [*starts, *nested]
     outcomes = run_starts(starts, _watched(problem, source, settings) if settings.init == "sieve" else runner)
     return _best(outcomes, screened, starts, runner)
+
+
+def _nested(nested: Nested, settings: Settings, rng: np.random.Generator) -> Start:
+    """A fit of the special case, made when its turn comes."""
+    return Start(
+        f"nested {nested.problem.components!r}",
+        0,
+        lambda: nested.widen(_fit(nested.problem, settings, rng, None).best.model),
+    )
 
 
 def _best(

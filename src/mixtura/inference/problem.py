@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,10 +14,25 @@ from mixtura.inference import initialize
 from mixtura.protocols import Array, Component, Encoding, Source, Update
 from mixtura.structures import LatentMixture
 
-__all__ = ["Problem"]
+__all__ = ["Nested", "Problem"]
 
 # Kernels block sparse rows inside; a batch only has to be large enough to make its own cost negligible.
 _SPARSE_ROWS = 8192
+
+
+class Nested(NamedTuple):
+    """A special case of a problem, from whose fit the problem is started, too.
+
+    Parameters
+    ----------
+    problem : Problem
+        The same rows under components with fewer parameters.
+    widen : callable
+        Makes a model of the problem with the same densities from one of the special case.
+    """
+
+    problem: Problem
+    widen: Callable[[LatentMixture], LatentMixture]
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class Problem:
         Where units begin.
     screen : Problem, optional
         The same rows under a simpler structure, in which starts are looked for. None looks for them in this one.
+    nested : tuple of Nested, default ()
+        Special cases, each fitted as if it were alone; their fits are starts that no result falls below.
     """
 
     x: Any
@@ -58,6 +75,7 @@ class Problem:
     n_components: int
     unit_offsets: Array | None = None
     screen: Problem | None = None
+    nested: tuple[Nested, ...] = ()
 
     def started(self, make: Callable[[], LatentMixture]) -> LatentMixture:
         """A start found in `screen`, under this problem's structure."""

@@ -1,25 +1,34 @@
-"""Gaussian mixtures, with scikit-learn's names."""
+"""Gaussian mixtures, with scikit-learn's names.
+
+Long, because the class is a drop-in with every parameter and attribute documented in one place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mixtura.components import COVARIANCES, Gaussian
+from mixtura.components import COVARIANCES, MCLUST, CovarianceModel, Gaussian
+from mixtura.components.eigen import covariance_code, nested_codes
 from mixtura.data import column_encoding
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.fitting import given_start
 from mixtura.inference.initialize import from_responsibilities, gaussian_embeddings, nearest, soften
-from mixtura.inference.problem import Problem
+from mixtura.inference.problem import Nested, Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture, check_choice
 from mixtura.protocols import Array, Encoding, Executor
 from mixtura.structures import Independent, LatentMixture
 
 __all__ = ["GaussianMixture"]
+
+_TYPES: dict[str, type[CovarianceModel]] = COVARIANCES | MCLUST
+# Common axes have many local optima: these models are fitted from the models nested in them, too.
+_ALSO_FROM = {"EVE": ("EEE",), "VVE": ("VEE", "EEE")}
 
 
 class GaussianMixture(BaseMixture):
@@ -32,12 +41,14 @@ class GaussianMixture(BaseMixture):
     ----------
     n_components : int, default 1
         K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        Covariance structure.
+    covariance_type : {"full", "tied", "diag", "spherical"} or a code of mclust, default "full"
+        Covariance structure. The codes are EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV and VVV: a letter
+        each for volume, shape and axes, equal (E) in all components, varying (V) or the identity (I). "full" is
+        VVV, "tied" EEE, "diag" VVI and "spherical" VII. EVE and VVE also start from fits of EEE and VEE.
     tol : float, default 1e-5
         Bound on the estimated remaining gain of the log-likelihood per row (nats), not on the last gain.
     reg_covar : float, default 1e-6
-        Added to every variance, in squared units of the data.
+        Added to every variance, in squared units of the data (for the codes: to the scatter of every row).
     max_iter : int, default 1000
         Most EM steps of a run.
     n_init : int, default 1
@@ -74,7 +85,7 @@ class GaussianMixture(BaseMixture):
     means_ : ndarray, shape (K, D)
         Means.
     covariances_ : ndarray
-        (K, D, D), (D, D), (K, D) or (K,) by covariance type.
+        (K, D, D), (D, D), (K, D) or (K,) for "full", "tied", "diag", "spherical"; (K, D, D) for every code of mclust.
     precisions_, precisions_cholesky_ : ndarray
         Their inverses and the inverses' factors.
     converged_ : bool
@@ -156,15 +167,15 @@ class GaussianMixture(BaseMixture):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        check_choice("covariance_type", self.covariance_type, list(COVARIANCES))
+        check_choice("covariance_type", self.covariance_type, list(_TYPES))
         check_choice("dtype", self.dtype, ["float64", "float32"])
 
     def _blank(self) -> Gaussian:
-        return Gaussian(model=COVARIANCES[self.covariance_type](float(self.reg_covar)))
+        return Gaussian(model=_TYPES[self.covariance_type](float(self.reg_covar)))
 
     def _problem(self, X: Array, sample_weight: Array | None) -> Problem:
         self._fitted_dtype = X.dtype
-        return Problem(
+        problem = Problem(
             X,
             sample_weight,
             column_encoding(X, sample_weight, self.dtype),
@@ -174,14 +185,35 @@ class GaussianMixture(BaseMixture):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
+        nested = _ALSO_FROM.get(self.covariance_type, ()) if self.n_components > 1 else ()
+        blanks = [Gaussian(model=_TYPES[code](float(self.reg_covar))) for code in nested]
+        return replace(
+            problem,
+            nested=tuple(Nested(replace(problem, components=blank), self._widened) for blank in blanks),
+        )
+
+    def _widened(self, model: LatentMixture) -> LatentMixture:
+        """A model of a nested covariance structure as one of this structure: the same densities."""
+        gaussian = model.components
+        covariance = self._stored(gaussian.matrices)
+        return replace(model, components=self._blank().replace(gaussian.mean, covariance))
+
+    @property
+    def _coded(self) -> bool:
+        """Whether attributes hold whole matrices, as for every code of mclust."""
+        return self.covariance_type in MCLUST
+
+    def _stored(self, matrices: Array) -> Array:
+        """Whole matrices in the form of the covariance structure."""
+        return _TYPES[self.covariance_type]().from_matrices(matrices)
 
     # --- starts -----------------------------------------------------------------------------------------------
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         n_features = problem.encoding.n_features
         weights, means, precisions = self._check_start(n_features)
         if self.warm_start and hasattr(self, "means_"):
-            weights, means, covariance = self.weights_, self.means_, self.covariances_
-            return self._start_from(problem, weights, means, covariance)
+            covariance = self._stored(self.covariances_) if self._coded else self.covariances_
+            return self._start_from(problem, self.weights_, self.means_, covariance)
         if weights is None and means is None and precisions is None:
             return None
         if weights is not None and means is not None and precisions is not None:
@@ -198,14 +230,16 @@ class GaussianMixture(BaseMixture):
         )
 
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
-        if not isinstance(other, GaussianMixture) or other.covariance_type != self.covariance_type:
-            kind = getattr(other, "covariance_type", "none")
+        kind = getattr(other, "covariance_type", "none")
+        nested = [covariance_code(self.covariance_type), *nested_codes(self.covariance_type)]
+        if not isinstance(other, GaussianMixture) or covariance_code(kind) not in nested:
             msg = (
                 f"init_params is a fitted {type(other).__name__} (covariance_type: {kind}); expected a GaussianMixture with "
-                f"covariance_type='{self.covariance_type}'."
+                f"covariance_type='{self.covariance_type}' or one nested in it ({', '.join(nested)})."
             )
             raise InvalidParameterError(msg)
-        return self._start_from(problem, other.weights_, other.means_, other.covariances_)
+        covariance = self._stored(np.asarray(other._model().components.matrices))
+        return self._start_from(problem, other.weights_, other.means_, covariance)
 
     def _start_from(self, problem: Problem, weights: Array, means: Array, covariance: Array) -> LatentMixture:
         origin = np.zeros(1) if problem.encoding.origin is None else problem.encoding.origin
@@ -227,7 +261,7 @@ class GaussianMixture(BaseMixture):
         """Given starting values as arrays of the right shape and range."""
         k, d = self.n_components, n_features
         shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
-        wanted = {"weights": (k,), "means": (k, d), "precisions": shapes[self.covariance_type]}
+        wanted = {"weights": (k,), "means": (k, d), "precisions": shapes.get(self.covariance_type, (k, d, d))}
         found: dict[str, Array | None] = {}
         for name, shape in wanted.items():
             given = getattr(self, f"{name}_init")
@@ -258,23 +292,28 @@ class GaussianMixture(BaseMixture):
                 msg = f"precisions_init{bad[0].tolist()} is {precisions[tuple(bad[0])]:.5g}; expected positive numbers."
                 raise InvalidParameterError(msg)
             return 1.0 / precisions
-        for k, matrix in enumerate(precisions if kind == "full" else precisions[None]):
+        for k, matrix in enumerate(precisions[None] if kind == "tied" else precisions):
             if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
                 msg = (
                     f"precisions_init of component {k} is not symmetric and positive definite "
                     f"(smallest eigenvalue {np.linalg.eigvalsh(matrix)[0]:.3g}); expected an inverse covariance matrix."
                 )
                 raise InvalidParameterError(msg)
-        return np.linalg.inv(precisions)
+        covariance = np.linalg.inv(precisions)
+        return self._stored(covariance) if self._coded else covariance
 
     # --- results ----------------------------------------------------------------------------------------------
     def _publish(self, result: FitResult) -> None:
         components, dtype = result.model.components, self._fitted_dtype
-        factor = components.precision_cholesky
+        covariance, factor = components.covariance, components.precision_cholesky
+        if self._coded:
+            covariance, factor = (
+                components.model.matrices(one, *components.mean.shape) for one in (covariance, factor)
+            )
         self.weights_ = result.model.structure.weights.astype(dtype)
         self.means_ = (components.mean + result.model.encoding.origin).astype(dtype)
-        self.covariances_ = np.array(components.covariance, dtype=dtype)
-        self.precisions_cholesky_ = factor.astype(dtype)
+        self.covariances_ = np.array(covariance, dtype=dtype)
+        self.precisions_cholesky_ = np.array(factor, dtype=dtype)
         elementwise = self.covariance_type in ("diag", "spherical")
         self.precisions_ = (factor**2 if elementwise else factor @ np.swapaxes(factor, -1, -2)).astype(dtype)
 
@@ -284,12 +323,11 @@ class GaussianMixture(BaseMixture):
             np.asarray(self.means_, dtype=np.float64),
         )
         origin = weights @ means / weights.sum()
-        components = Gaussian(
-            means - origin,
-            getattr(self, "covariances_", None),
-            COVARIANCES[self.covariance_type](),
-            np.asarray(self.precisions_cholesky_, dtype=np.float64),
-        )
+        covariance = getattr(self, "covariances_", None)
+        factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        if self._coded:
+            covariance, factor = self._stored(self.covariances_), self._stored(factor)
+        components = Gaussian(means - origin, covariance, _TYPES[self.covariance_type](), factor)
         with np.errstate(divide="ignore"):
             return LatentMixture(
                 components, Independent(np.log(weights)), Encoding(means.shape[1], origin=origin)
