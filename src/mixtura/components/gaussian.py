@@ -3,9 +3,9 @@ r"""Gaussian components with any covariance structure.
 The file is long because the whole contract of a component is here, with two ways to score it.
 
 The log density is linear in :math:`T(x) = [1, x, \text{second-order features}]`, so one matrix product scores all
-K components and one accumulates all sums (docs/architecture.md, "Two ways to score a Gaussian"). Where that form
-would lose digits (a component far from the origin next to its own spread) or waste flops (many columns, full
-covariance), every component whitens residuals about its own mean and sums about that mean instead.
+K components and one accumulates all sums. Where that form would lose digits (a component far from the origin next
+to its own spread) or waste flops (many columns, full covariance), every component whitens residuals about its own
+mean and sums about that mean instead.
 
 References
 ----------

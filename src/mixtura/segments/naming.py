@@ -22,6 +22,8 @@ MIN_SHARE = 0.02
 MIN_LINES = 20.0
 MIN_LIFT = 1.5
 MIN_OF_FIRST = 0.1
+# What gives a name is more common than what is shown, in times of an average category.
+COMMON_NAME = 8.0
 N_TOP = 10
 # Only what is common is missed: the categories that make up this share of all lines.
 COMMON = 0.5
@@ -194,9 +196,9 @@ def _named(categories: Sequence[str]) -> np.ndarray:
     return np.array([not str(name).startswith("(other") for name in categories])
 
 
-def _least_share(categories: Sequence[str]) -> float:
-    """The smallest share worth showing: where there are hundreds of categories, twice an average one."""
-    return min(MIN_SHARE, 2.0 / len(categories))
+def _least_share(categories: Sequence[str], times: float = 2.0) -> float:
+    """The smallest share worth showing: where there are hundreds of categories, so many times an average one."""
+    return min(MIN_SHARE, times / len(categories))
 
 
 def names(found: Content, categories: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@ r"""Dirichlet-multinomials whose M-step is a function of statistics that add ove
 
 The likelihood needs of the rows only how often a count x of category j occurs, and how often a total n, since
 :math:`\log p = \sum_j \log\Gamma(x_j+\alpha_j)/\Gamma(\alpha_j) - \log\Gamma(n+A)/\Gamma(A)` + const. So the weighted
-histograms of the counts are sufficient (the tail counts of docs/architecture.md in another form), and merging two components
+histograms of the counts are sufficient (tail counts in another form), and merging two components
 adds them. With more than `MOST_NODES` different values the histogram has nodes at even logarithms, and a value is divided
 between its neighbours so that its mean is kept.
 """
