@@ -323,3 +323,42 @@ def segment_tree(resp, cost):
         del members[other]
         resp = after
     return merges
+
+
+# --- mixtures of independent columns ------------------------------------------------------------------------------
+
+
+def bernoulli_log_density(x, probabilities):
+    return sum(log(p) if value == 1 else log(1.0 - p) for value, p in zip(x, probabilities, strict=True))
+
+
+def poisson_log_density(x, rates):
+    pairs = zip(x, rates, strict=True)
+    return sum(value * log(rate) - rate - lgamma(value + 1.0) for value, rate in pairs)
+
+
+def column_m_step(rows, resp, pseudo_count=0.0, floor=0.0, ceiling=float("inf")):
+    """Weighted means of every column, to which each component adds rows of the columns' averages."""
+    n_rows, means = len(rows), []
+    for k in range(len(resp[0])):
+        count = pseudo_count + sum(r[k] for r in resp)
+        row = []
+        for j in range(len(rows[0])):
+            average = sum(x[j] for x in rows) / n_rows
+            total = pseudo_count * average + sum(r[k] * x[j] for r, x in zip(resp, rows, strict=True))
+            row.append(min(max(total / count, floor), ceiling))
+        means.append(row)
+    return means
+
+
+def column_em(rows, weights, means, log_density, steps, **m_step):
+    """`steps` EM steps and the log-likelihoods (without the prior)."""
+    history = []
+    for step in range(steps + 1):
+        scores = [[log_density(x, mean) for mean in means] for x in rows]
+        resp, total = e_step(scores, weights)
+        history.append(total)
+        if step < steps:
+            weights = [sum(r[k] for r in resp) / len(rows) for k in range(len(weights))]
+            means = column_m_step(rows, resp, **m_step)
+    return weights, means, history

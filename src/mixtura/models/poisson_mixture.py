@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
+from mixtura.exceptions import InvalidParameterError
 from mixtura.families import Poisson
 from mixtura.inference.driver import Progress
 from mixtura.models._columns import ColumnMixture
@@ -122,6 +125,12 @@ class PoissonMixture(ColumnMixture):
         self.time_budget = time_budget
         self.callbacks = callbacks
         self.executor = executor
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if not isinstance(self.fractions, bool | np.bool_):
+            msg = f"fractions is {self.fractions!r}; expected True or False."
+            raise InvalidParameterError(msg)
 
     def _family(self) -> Poisson:
         return Poisson(fractions=self.fractions)
