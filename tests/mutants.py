@@ -13,18 +13,30 @@ from scipy.stats import multivariate_normal, norm, poisson
 
 from contract.specimens import (
     ALPHA,
+    FAMILIES,
+    LEVELS,
     MATRICES,
     MEANS,
     NORMAL,
     PLANE,
     SHARES,
+    TRIALS,
     _dirichlet_multinomial_log_density,
     _multinomial_log_density,
     _normal,
 )
 from mixtura.components import DirichletMultinomial, Full, Gaussian
 from mixtura.exceptions import Degenerate, DegenerateComponentError
-from mixtura.families import ExponentialFamily, FamilyComponents, Normal
+from mixtura.families import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    ExponentialFamily,
+    FamilyComponents,
+    Geometric,
+    Normal,
+)
+from mixtura.families import Poisson as LibraryPoisson
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.protocols import Inference
 from mixtura.statistics import Statistics
@@ -110,6 +122,48 @@ class NewtonNeverRun(Poisson):
 class ForgottenLogVariance(Normal):
     def log_normalizer(self, natural):
         return -(natural[:, 0] ** 2) / (4.0 * natural[:, 1])
+
+
+class ExposureForgotten(LibraryPoisson):
+    """The exposure stays in h, but does not multiply A."""
+
+    def exposure(self, x):
+        return None
+
+
+class SmoothedByOne(Bernoulli):
+    """Shares drawn towards one half, and called the maximum."""
+
+    def natural_from_mean(self, mean):
+        return super().natural_from_mean(0.99 * mean + 0.005)
+
+
+class TrialsForgotten(Binomial):
+    """The number of trials multiplies A, but its coefficient is missing."""
+
+    def log_base_measure(self, x):
+        return np.zeros(x.shape[1])
+
+
+class SuccessCountedTwice(Geometric):
+    """Trials are taken for failures."""
+
+    def statistics(self, x):
+        return x
+
+
+class OneSumOfAllColumns(Categorical):
+    """Levels of all columns share one sum of one."""
+
+    def log_normalizer(self, natural):
+        return len(self.levels) * np.log(np.exp(natural).sum(axis=1))
+
+
+class LevelsCountedFree(Categorical):
+    """L instead of L - 1 parameters a column."""
+
+    def n_parameters(self, n_statistics):
+        return n_statistics
 
 
 # --- components ---------------------------------------------------------------------------------------------------
@@ -402,6 +456,12 @@ def _family(family, **more):
     return Mutant(family=(family, natural), arguments=arguments | more)
 
 
+def _like(specimen, kind, *constants, **options):
+    """A mutant of a specimen's family, with its natural parameters and its arguments."""
+    subject, arguments = FAMILIES[specimen].subject, FAMILIES[specimen].arguments
+    return Mutant(family=(kind(*constants, **options), subject[1]), arguments=arguments)
+
+
 def _gaussian(kind):
     component = kind(MEANS, MATRICES, Full())
     x = np.random.default_rng(11).normal(1.0, 2.0, (2, 90))
@@ -445,6 +505,12 @@ CATALOGUE = {
     "E[T] is not the gradient of A": _family(WrongGradient()),
     "Newton never run": _family(NewtonNeverRun()),
     "log variance forgotten in A": _family(ForgottenLogVariance()),
+    "exposure forgotten in A": _like("Poisson, exposure", ExposureForgotten, exposure=True),
+    "shares smoothed and called exact": _like("Bernoulli", SmoothedByOne),
+    "binomial coefficient forgotten": _like("Binomial", TrialsForgotten, TRIALS),
+    "the success counted as a failure": _like("Geometric", SuccessCountedTwice),
+    "levels of all columns sum to one": _like("Categorical", OneSumOfAllColumns, LEVELS),
+    "levels counted as free": _like("Categorical", LevelsCountedFree, LEVELS),
     "accumulator inside the object": _component(Accumulating()),
     "maximize changes the object": _component(InPlaceMaximize()),
     "averages instead of sums": _component(Averages()),

@@ -85,6 +85,10 @@ def test_every_check_catches_a_bug():
         ("Jacobian forgotten", "component: reference"),
         ("E[T] is not the gradient of A", "family: gradient"),
         ("weights ignored", "component: integer weights"),
+        ("exposure forgotten in A", "component: reference"),
+        ("shares smoothed and called exact", "component: stationary"),
+        ("binomial coefficient forgotten", "component: normalised"),
+        ("levels counted as free", "component: parameters"),
         ("class weights left out of the E-step", "structure: Fisher's identity"),
     ],
 )

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture, select
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families import Normal
-from mixtura.models import DirichletMultinomialMixture
+from mixtura.models import DirichletMultinomialMixture, PoissonMixture
 
 COUNTS = np.array([[5.0, 1, 0], [4, 0, 1], [0, 1, 6], [1, 0, 5], [0, 2, 2]])
 ROWS = np.random.default_rng(0).normal(size=(20, 2))
@@ -80,6 +80,7 @@ def test_a_negative_count_in_a_data_frame_is_named_by_its_column():
         MultinomialMixture(),
         GroupedMultinomialMixture(),
         DirichletMultinomialMixture(),
+        PoissonMixture(),
         Mixture(),
     ],
 )
