@@ -300,7 +300,7 @@ def _as_before(
     before["category"] = levels if len(levels) > 1 else before.get("category")
     if value != "amount" or given["amount"] or given["price"]:  # not needed, or named another way
         before |= {"amount": None, "price": None}
-    return {role: name or before.get(role) for role, name in given.items()}
+    return {role: before.get(role) if name is None else name for role, name in given.items()}
 
 
 @contextmanager
