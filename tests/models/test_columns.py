@@ -10,10 +10,19 @@ import scipy.sparse as sp
 import mixtura
 import naive
 from mixtura import Mixture
-from mixtura.exceptions import ConvergenceWarning, InvalidDataError, InvalidParameterError
-from mixtura.families import Bernoulli, Binomial, Categorical, Geometric, Multinomial, Poisson
+from mixtura.exceptions import ConvergenceWarning, DegeneracyWarning, InvalidDataError, InvalidParameterError
+from mixtura.families import (
+    Bernoulli,
+    Binomial,
+    Categorical,
+    FamilyComponents,
+    Geometric,
+    Multinomial,
+    Poisson,
+)
 from mixtura.families.categorical import raised
 from mixtura.models import BernoulliMixture, PoissonMixture
+from mixtura.protocols import Encoding
 
 FLOOR = 1e-10  # least probability and rate, as documented
 ITEMS = np.array([[0.9, 0.8, 0.1, 0.7, 0.2, 0.6], [0.1, 0.3, 0.8, 0.2, 0.9, 0.4]])
@@ -283,6 +292,38 @@ def test_columns_are_raised_each_by_itself():
     both = raised(np.hstack([one, other]), [2, 3], 0.1)
     np.testing.assert_allclose(both[:, :2], raised(one, [2], 0.1))
     np.testing.assert_allclose(both[:, 2:], raised(other, [3], 0.1))
+
+
+@pytest.mark.parametrize(
+    ("family", "x", "largest"),
+    [
+        (Bernoulli(), np.r_[np.ones(19), 0.0], 1.0),
+        (Binomial(4), np.r_[np.full(19, 4.0), 3.0], 4.0),
+        (Binomial(), np.stack([np.r_[np.full(19, 4.0), 3.0], np.full(20, 4.0)]), 1.0),
+    ],
+)
+def test_halves_of_a_component_stay_inside(family, x, largest):
+    """A tenth more than 0.95 would be no probability; half a component at the end of the range is hardly a start."""
+    x = np.atleast_2d(x)
+    components = FamilyComponents(family).from_mean(np.array([[0.5 * largest]]))
+    stats = components.expected_statistics(components.encode(x, Encoding(len(x))), np.ones((1, 20)))
+    halves = components.maximize(components.maximize(stats).split(stats, 0)).mean
+    whole = components.maximize(stats).mean
+    assert (halves < largest - 1e-3).all()
+    assert halves[0, 0] > whole[0, 0] > halves[1, 0]
+    assert halves.mean() == pytest.approx(whole.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_component_without_rows_is_reseeded(cls):
+    x = TABLES[cls]()
+    name = "probabilities_init" if cls is BernoulliMixture else "rates_init"
+    start = {"weights_init": [0.5, 0.5, 0.0], name: np.full((3, x.shape[1]), 0.5)}
+    start[name][1] = 0.6
+    with pytest.warns(DegeneracyWarning, match="reseeded component"):
+        model = cls(3, **start).fit(x)
+    assert model.weights_.min() * len(x) > 1.0
+    assert model.lower_bound_ > cls(1).fit(x).lower_bound_
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------

@@ -90,6 +90,10 @@ class ExponentialFamily(ABC):
         """Rows (F, B), or CSR (B, F), between which Euclidean distances mean something: in these starts are looked for."""
         return x
 
+    def tilted(self, mean: Array, tilt: Array) -> Array:
+        """Mean parameters (P,) of half a component that is split: moved by `tilt`, linearly, and still inside."""
+        return mean * (1.0 + tilt)
+
     def free(self, natural: Array) -> Array:
         """Unconstrained coordinates of natural parameters, same shape."""
         return natural
@@ -244,10 +248,16 @@ class FamilyComponents:
         """Two halves of a component whose mean statistics differ by a tenth, alternately up and down."""
         n_statistics = stats["sum_t"].shape[1]
         tilt = 0.1 * np.where(np.arange(n_statistics) % 2 == 0, 1.0, -1.0)
+        exposure = 0.5 * stats.sums.get("exposure", stats["count"])[component]
+        mean = 0.5 * stats["sum_t"][component] / exposure
         halves = stats.take([*range(len(stats["count"])), component])
         for index, sign in ((component, 1.0), (-1, -1.0)):
             for name, value in halves.sums.items():
-                value[index] *= 0.5 * (1.0 + sign * tilt) if name == "sum_t" else 0.5
+                value[index] = (
+                    exposure * self.family.tilted(mean, sign * tilt)
+                    if name == "sum_t"
+                    else 0.5 * value[index]
+                )
         return halves
 
     def coordinates(self) -> Array:

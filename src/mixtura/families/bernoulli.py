@@ -62,6 +62,10 @@ class Bernoulli(ExponentialFamily):
         """Rows of 0 and 1, shape (n, D)."""
         return (rng.random((n, len(natural))) < expit(natural)).astype(np.float64)
 
+    def tilted(self, mean: Array, tilt: Array) -> Array:
+        """Probabilities moved by a share of themselves or of what is left to one."""
+        return mean + tilt * np.minimum(mean, 1.0 - mean)
+
     def outside(self, x: Any) -> Array:
         """Values other than 0 and 1."""
         return np.asarray((x != 0) & (x != 1))

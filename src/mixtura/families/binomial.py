@@ -97,6 +97,10 @@ class Binomial(ExponentialFamily):
         """Probabilities of success, shape (K, P)."""
         return np.asarray(expit(natural))
 
+    def tilted(self, mean: Array, tilt: Array) -> Array:
+        """Means moved by a share of themselves or of what is left to the trials."""
+        return mean + tilt * np.minimum(mean, self._fixed - mean)
+
     def outside(self, x: Array) -> Array:
         """Fractions, negative values, and more successes than trials."""
         bad = np.asarray((x < 0) | (x != np.floor(x)))
