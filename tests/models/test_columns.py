@@ -253,6 +253,26 @@ def test_a_warm_start_and_a_fitted_start_go_on(cls):
     assert model.n_iter_ <= 3
 
 
+@pytest.mark.parametrize(("family", "make"), [(Bernoulli(), yes_no), (Poisson(), counts)])
+def test_families_take_sparse_rows(family, make):
+    x = make()
+    start = FamilyComponents(family).from_mean(np.stack([x[::2].mean(axis=0), x[1::2].mean(axis=0)]) + 0.01)
+    dense, sparse = (Mixture(start, 2).fit(rows) for rows in (x, sp.csr_matrix(x)))
+    np.testing.assert_allclose(sparse.components_.mean, dense.components_.mean, rtol=1e-8)
+    np.testing.assert_allclose(sparse.score_samples(sp.csr_matrix(x)), dense.score_samples(x), rtol=1e-8)
+    found = Mixture(family, 2, random_state=0, tol=1e-8).fit(sp.csr_matrix(x))  # its own start
+    assert found.lower_bound_ == pytest.approx(dense.lower_bound_, abs=1e-4)  # where EM stops
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_weights_of_sparse_rows_count_in_the_prior(cls):
+    x, weight = TABLES[cls](60), np.arange(60) % 3
+    dense, sparse = (
+        few_steps(cls, rows, sample_weight=weight, pseudo_count=2.0) for rows in (x, sp.csr_matrix(x))
+    )
+    np.testing.assert_allclose(means(sparse), means(dense), rtol=1e-9)
+
+
 # --- the floor ----------------------------------------------------------------------------------------------------
 def test_a_component_that_saw_only_zeros_keeps_a_floor():
     x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
@@ -439,6 +459,20 @@ def test_other_columns_than_levels_are_refused():
         "expected 2",
         "Categorical.of",
     )
+
+
+@pytest.mark.parametrize(
+    ("x", "patterns"),
+    [
+        (np.array([[0, 1], [0, np.nan]]), ("Row 1, column 1 is nan", "expected codes", "Encode")),
+        (np.array([[0.0, 1], [0.5, 1]]), ("Row 1, column 0 is 0.5", "expected codes")),
+        (np.array([["a", "b"]]), ("not numbers", "expected codes", "OrdinalEncoder")),
+        (np.array([0, 1, 2]), (r"shape \(3,\)", "rows and columns")),
+        (np.zeros((0, 2)), (r"shape \(0, 2\)", "at least one")),
+    ],
+)
+def test_what_is_no_code_of_a_level_is_refused(x, patterns):
+    says(lambda: Categorical.of(x), InvalidDataError, *patterns)
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,22 @@ class Categorical(ExponentialFamily):
 
     @classmethod
     def of(cls, x: Any) -> Self:
-        """A family with the levels that occur in rows (N, D) of codes: from 0 to the largest of each column."""
-        return cls(np.max(np.asarray(x), axis=0).astype(int) + 1)
+        """A family with the levels of rows (N, D) of codes: from 0 to the largest of each column."""
+        todo = "expected codes 0, 1, ... of levels. Encode them once, for instance with scikit-learn's OrdinalEncoder."
+        try:
+            codes = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError):
+            msg = f"The levels are not numbers (dtype {np.asarray(x).dtype}); {todo}"
+            raise InvalidDataError(msg) from None
+        if codes.ndim != 2 or not codes.size:
+            msg = f"The levels have shape {codes.shape}; expected rows and columns (N, D), at least one of each."
+            raise InvalidDataError(msg)
+        bad = np.argwhere(~((codes >= 0) & (codes == np.floor(codes)) & np.isfinite(codes)))
+        if bad.size:
+            row, column = (int(index) for index in bad[0])
+            msg = f"Row {row}, column {column} is {codes[row, column]:g}; {todo}"
+            raise InvalidDataError(msg)
+        return cls(codes.max(axis=0).astype(int) + 1)
 
     def statistics(self, x: Array) -> Array:
         """Ones where a level occurs, shape (P, B)."""
