@@ -18,6 +18,7 @@ from mixtura.families import (
     FamilyComponents,
     Geometric,
     Multinomial,
+    Normal,
     Poisson,
 )
 from mixtura.families.categorical import raised
@@ -547,6 +548,27 @@ def test_tables_hold_weights_and_parameters(cls, word):
     assert f"{means(model)[0, 1]:.4g}" in model.summary()
     assert model.n_parameters() == 2 * x.shape[1] + 1
     assert model.lower_bound_ == pytest.approx(model.score(x), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("family", "x", "labels"),
+    [
+        (Bernoulli(), yes_no()[:, :2], ["x0", "x1"]),
+        (Poisson(exposure=True), counts() + 1.0, ["x0", "x1"]),
+        (Binomial(), np.column_stack([yes_no()[:, 0], np.ones(300)]), ["x0"]),
+        (Categorical([2, 2]), yes_no()[:, :2], ["x0=0", "x0=1", "x1=0", "x1=1"]),
+        (Normal(), counts()[:, :1], ["x0", "x0^2"]),
+        (Multinomial(), counts(), ["x0", "x1", "x2"]),
+    ],
+)
+def test_tables_of_any_family(family, x, labels):
+    pytest.importorskip("pandas")
+    model = Mixture(family, 2, random_state=0).fit(x)
+    frame = model.params_frame("pandas")
+    own = frame[frame["parameter"] == "mean"]
+    assert list(own[own["component"] == 1]["feature"]) == labels
+    np.testing.assert_array_equal(own["value"].to_numpy().reshape(2, -1), model.components_.mean)
+    assert labels[-1] in model.summary()
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -90,6 +90,11 @@ class ExponentialFamily(ABC):
         """Rows (F, B), or CSR (B, F), between which Euclidean distances mean something: in these starts are looked for."""
         return x
 
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """Name of each mean parameter, given those of the columns."""
+        count = self.n_statistics(len(names))
+        return [*names] if count == len(names) else [f"T{p}" for p in range(count)]
+
     def tilted(self, mean: Array, tilt: Array) -> Array:
         """Mean parameters (P,) of half a component that is split: moved by `tilt`, linearly, and still inside."""
         return mean * (1.0 + tilt)

@@ -101,6 +101,10 @@ class Binomial(ExponentialFamily):
         """Means moved by a share of themselves or of what is left to the trials."""
         return mean + tilt * np.minimum(mean, self._fixed - mean)
 
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """The columns, without a last one that is taken as given."""
+        return [*names[:-1]] if self.trials is None else [*names]
+
     def outside(self, x: Array) -> Array:
         """Fractions, negative values, and more successes than trials."""
         bad = np.asarray((x < 0) | (x != np.floor(x)))

@@ -118,6 +118,11 @@ class Categorical(ExponentialFamily):
             free - np.repeat(np.logaddexp.reduceat(free, self._starts, axis=1), self.levels, axis=1)
         )
 
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """Column and level."""
+        pairs = zip(names, self.levels, strict=True)
+        return [f"{name}={level}" for name, count in pairs for level in range(count)]
+
     def outside(self, x: Array) -> Array:
         """Values that are no level of their column."""
         self._check_columns(len(x))

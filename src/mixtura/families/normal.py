@@ -2,6 +2,8 @@ r"""Univariate Gaussian: :math:`T(x) = (x, x^2)`, :math:`\eta = (\mu/\sigma^2, -
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mixtura.families._base import ExponentialFamily
@@ -53,6 +55,10 @@ class Normal(ExponentialFamily):
         """Rows, shape (n, 1)."""
         variance = -0.5 / natural[1]
         return rng.normal(natural[0] * variance, np.sqrt(variance), size=(n, 1))
+
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """The column and its square."""
+        return [names[0], f"{names[0]}^2"]
 
     def degenerate(self, mean: Array) -> dict[int, str]:
         """Components whose variance vanishes next to the rounding of the second moment."""

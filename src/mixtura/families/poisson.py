@@ -6,6 +6,7 @@ go through the same formulas; sparse ones are never densified.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,10 @@ class Poisson(ExponentialFamily):
         """Rows of counts, followed by an exposure of 1 where there is one, shape (n, D)."""
         counts = rng.poisson(np.exp(natural), size=(n, len(natural))).astype(np.float64)
         return np.column_stack([counts, np.ones(n)]) if self.exposed else counts
+
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """The columns, without a last one that is taken as given."""
+        return [*names[:-1]] if self.exposed else [*names]
 
     def outside(self, x: Any) -> Array:
         """Negative counts, fractions that are not asked for, and exposures that are not positive."""

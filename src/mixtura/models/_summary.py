@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.families import FamilyComponents
 from mixtura.inference.restarts import agreeing
 
 __all__ = ["as_html", "as_text", "tidy"]
@@ -46,13 +47,25 @@ def _names(mixture: Any) -> list[str]:
     )
 
 
+def _centres(mixture: Any) -> list[tuple[str, list[str], Any]]:
+    """Tables with a row a component: what their numbers are, the names of their columns, and the numbers."""
+    names = _names(mixture)
+    found = [
+        (kind, names, getattr(mixture, name)) for name, kind in _CENTRES.items() if hasattr(mixture, name)
+    ]
+    components = getattr(mixture, "components_", None)
+    if isinstance(components, FamilyComponents):
+        found.append(("mean", components.family.labels(names), components.mean))
+    return found
+
+
 def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
     """Header and rows: one component a row, largest first, with its weight and its mean or profile."""
-    centres = next((getattr(mixture, name) for name in _CENTRES if hasattr(mixture, name)), None)
-    names = _names(mixture)
+    tables = _centres(mixture)
     order = np.argsort(mixture.weights_)[::-1]
-    if centres is None:
+    if not tables:
         return ["component", "weight"], [[str(k), f"{mixture.weights_[k]:.4f}"] for k in order]
+    _, names, centres = tables[0]
     shown, concentrations = names[:_WIDEST], _concentrations(mixture)
     more = ["concentration"] if len(concentrations) else []
     header = ["component", "weight", *more, *shown, *(["..."] if len(names) > _WIDEST else [])]
@@ -114,9 +127,9 @@ def tidy(mixture: Any) -> dict[str, list[Any]]:
         add(k, "weight", "", "", weight)
     for k, value in enumerate(_concentrations(mixture)):
         add(k, "concentration", "", "", value)
-    for attribute, parameter in _CENTRES.items():
-        for k, row in enumerate(getattr(mixture, attribute, ())):
-            for name, value in zip(names, row, strict=True):
+    for parameter, labels, table in _centres(mixture):
+        for k, row in enumerate(table):
+            for name, value in zip(labels, row, strict=True):
                 add(k, parameter, name, "", value)
     if hasattr(mixture, "covariances_"):
         matrices = mixture._model().components.matrices
