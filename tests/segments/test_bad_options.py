@@ -129,6 +129,15 @@ def test_a_run_is_refused(place, options, words):
     refused(place, words, "segment", *tables(place), "--out", place / "new", *numbers, *QUICK[4:], *given)
 
 
+def test_customer_tables_that_say_nothing(place, tmp_path):
+    people = pd.read_csv(place / "people.csv")
+    people[:0].to_csv(tmp_path / "empty.csv", index=False)
+    people[["household_id"]].to_csv(tmp_path / "keys.csv", index=False)
+    run = ("segment", *tables(place), *QUICK, "--out", tmp_path / "out", "--customers")
+    refused(place, "(empty.csv) has no value in its column 'household_id'", *run, tmp_path / "empty.csv")
+    assert "no column beside 'household_id'" in called(*run, tmp_path / "keys.csv").output
+
+
 def test_refusals_that_need_no_data_come_before_reading(tmp_path):
     for name, value in {"test_fraction": 1.0, "level": "all", "bootstrap": 0.5, "criterion": "p"}.items():
         with pytest.raises(exceptions.InvalidParameterError, match=name):

@@ -72,6 +72,12 @@ def read_customers(
         example = connection.execute(
             f"SELECT (SELECT any_value(customer) FROM baskets), (SELECT any_value({place(key)}) FROM customers)"
         ).fetchone()
+        if example[1] is None:
+            message = (
+                f"the customer table ({source}) has no value in its column '{key.name}'. Expected one row per customer; "
+                "check the export, or name the right column (customer_key, --customer-key)."
+            )
+            raise InvalidDataError(message)
         message = (
             f"the customer table ({source}): none of the {len(order):,} customers with baskets stands in its "
             f"column '{key.name}' (there for example {example[1]!r}, in the baskets {example[0]!r}). Expected the "
@@ -80,6 +86,10 @@ def read_customers(
         raise InvalidDataError(message)
     columns: dict[str, np.ndarray] = {}
     notes = []
+    if not names:
+        notes.append(
+            f"The customer table has no column beside '{key.name}', so it tells nothing of the customers."
+        )
     for name, values in zip(names, found.values(), strict=True):
         column, note = few_values(name, values[order], numeric=_is_numeric(table.columns[name]))
         if column is not None:
