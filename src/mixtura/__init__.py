@@ -5,11 +5,13 @@ saved model; `mixtura.segments` goes from a transaction table to explained custo
 """
 
 from mixtura.models import (
+    BernoulliMixture,
     DirichletMultinomialMixture,
     GaussianMixture,
     GroupedMultinomialMixture,
     Mixture,
     MultinomialMixture,
+    PoissonMixture,
     load,
 )
 from mixtura.selection import Cut, SegmentTree, Selection, select
@@ -17,12 +19,14 @@ from mixtura.selection import Cut, SegmentTree, Selection, select
 __version__ = "0.1.0"
 
 __all__ = [
+    "BernoulliMixture",
     "Cut",
     "DirichletMultinomialMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
     "Mixture",
     "MultinomialMixture",
+    "PoissonMixture",
     "SegmentTree",
     "Selection",
     "__version__",
