@@ -29,6 +29,7 @@ _MOST_STEPS, _MOST_SWEEPS = 100, 40
 # Change of a log volume that ends the first iteration (Newton squares it), and gain per row that ends the second.
 _SMALL_STEP, _SMALL_GAIN = 1e-8, 1e-12
 _LONGEST = 5.0
+_EIGHTH, _STUCK = 0.25 * np.pi, 1e-9
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
@@ -248,31 +249,24 @@ class _Turned:
                     break
 
     def _angles(self, p: Array, q: Array) -> tuple[Array, Array]:
-        """The majoriser's angle of each pair, and the best of it, Newton's and an eighth of a turn, shape (P,)."""
+        """The majoriser's angle of each pair, and one that may be better, shape (P,)."""
         diagonal = _diagonal(self.seen)
-        pull = self.objective.pull(diagonal)[:, None]
-        u, v, cross = diagonal[:, p], diagonal[:, q], self.seen[:, p, q]
-        slope = 2.0 * cross * (1.0 / u - 1.0 / v)
-        sine = np.sum(pull * slope, axis=0)
-        cosine = np.sum(pull * (u - v) ** 2 / (u * v), axis=0)
-        tangent = 0.5 * np.arctan2(-sine, np.maximum(cosine, _SMALLEST))
-        share = pull / pull.sum()
-        spread = np.sum(share * slope**2, axis=0) - np.sum(share * slope, axis=0) ** 2
-        curvature = (
-            2.0 * cosine
-            - np.sum(pull * 4.0 * cross**2 * (u**-2 + v**-2), axis=0)
-            + self.objective.coupling * spread
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            newton = np.where(curvature > 0, -sine / curvature, tangent)
-        newton = np.clip(newton, -0.25 * np.pi, 0.25 * np.pi)
-        # At equal u and v the slope is zero although the pair may be as far from diagonal as can be.
-        tried = np.stack([tangent, newton, np.full_like(tangent, 0.25 * np.pi)])
-        middle, half = 0.5 * (u + v), 0.5 * (u - v)
-        shift = half * np.cos(2.0 * tried[:, None]) + cross * np.sin(2.0 * tried[:, None])
-        product = np.maximum(middle + shift, _SMALLEST) * np.maximum(middle - shift, _SMALLEST)
-        chosen = np.argmin(np.sum(pull * np.log(np.maximum(product, _SMALLEST)), axis=1), axis=0)
-        return tangent, tried[chosen, np.arange(len(p))]
+        pull = self.objective.pull(diagonal)
+        u, v, twice = diagonal[:, p], diagonal[:, q], 2.0 * self.seen[:, p, q]
+        by_u, by_v = twice / u, twice / v
+        slope = by_u - by_v
+        sine = pull @ slope
+        cosine = pull @ ((u - v) ** 2 / (u * v))
+        tangent = 0.5 * np.arctan2(-sine, cosine)
+        curvature = 2.0 * cosine - pull @ (by_u**2 + by_v**2)
+        if self.objective.coupling:
+            share = pull / pull.sum()
+            curvature += self.objective.coupling * (share @ slope**2 - (share @ slope) ** 2)
+        # Where the slope is zero at a maximum (equal u and v) the pair may be as far from diagonal as can be.
+        better = np.where(np.abs(tangent) > _STUCK, tangent, _EIGHTH)
+        convex = curvature > 0
+        better[convex] = np.clip(-sine[convex] / curvature[convex], -_EIGHTH, _EIGHTH)
+        return tangent, better
 
 
 def _diagonal(seen: Array) -> Array:

@@ -194,7 +194,7 @@ class GaussianMixture(BaseMixture):
 
     def _widened(self, model: LatentMixture) -> LatentMixture:
         """A model of a nested covariance structure as one of this structure: the same densities."""
-        gaussian = model.components
+        gaussian: Any = model.components
         covariance = self._stored(gaussian.matrices)
         return replace(model, components=self._blank().replace(gaussian.mean, covariance))
 
@@ -238,7 +238,8 @@ class GaussianMixture(BaseMixture):
                 f"covariance_type='{self.covariance_type}' or one nested in it ({', '.join(nested)})."
             )
             raise InvalidParameterError(msg)
-        covariance = self._stored(np.asarray(other._model().components.matrices))
+        gaussian: Any = other._model().components
+        covariance = self._stored(np.asarray(gaussian.matrices))
         return self._start_from(problem, other.weights_, other.means_, covariance)
 
     def _start_from(self, problem: Problem, weights: Array, means: Array, covariance: Array) -> LatentMixture:

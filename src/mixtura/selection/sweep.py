@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from sklearn.base import clone
 
+from mixtura.components import MCLUST
+from mixtura.components.eigen import covariance_code, nested_codes
 from mixtura.exceptions import (
     ConvergenceWarning,
     DegeneracyWarning,
@@ -51,6 +53,8 @@ def select(
     """Fit a mixture for every K (and covariance type) and choose by a criterion.
 
     Every K starts afresh and from the nested smaller model with its largest components split; the better one stays.
+    A covariance type also starts from the fits of the types nested in it (EVE from EEE and EVI, say), which are therefore
+    fitted first, so that no type ends below a special case of it.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ def select(
     n_components : iterable of int, default 1 to 9
         Values of K, tried in ascending order.
     covariance_type : sequence of str, optional
-        Covariance types to try as well; None keeps the estimator's.
+        Covariance types to try as well, scikit-learn's names or mclust's codes; None keeps the estimator's.
     criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
         The first three: lower is better. "held_out": mean log-likelihood per row of `validation`, higher is better.
     groups : array_like, optional
@@ -108,20 +112,19 @@ def select(
         for name, value in (("groups", groups), ("sample_weight", sample_weight))
         if value is not None
     }
-    rows: list[dict[str, Any]] = []
-    fitted: list[Any] = []
     types = [None] if covariance_type is None else list(covariance_type)
+    found: dict[str | None, list[tuple[Any, dict[str, Any]]]] = {kind: [] for kind in types}
     with catch_interrupt() as interruption, _bar(len(values) * len(types), show=progress) as bar:
-        for kind in types:
+        for kind in sorted(found, key=lambda kind: len(_inside(kind))):  # special cases first
             previous, best, misses = None, np.inf, 0
             for k in values:
                 bar.update(TaskID(0), description=f"K = {k}" + (f", {kind}" if kind else ""))
-                previous, row = _one(estimator, X, k, kind, previous, fit_arguments, validation)
+                starts = _starts(k, kind, previous, found)
+                previous, row = _one(estimator, X, k, kind, starts, fit_arguments, validation)
                 bar.advance(TaskID(0))
                 if previous is None:
                     break
-                rows.append(row)
-                fitted.append(previous)
+                found[kind].append((previous, row))
                 value = -row["held_out"] if criterion == "held_out" else row[criterion]
                 misses = 0 if value < best else misses + 1
                 best = min(best, value)
@@ -130,6 +133,8 @@ def select(
             if interruption.pressed:
                 break
         interrupted = interruption.pressed
+    pairs = [pair for kind in found for pair in found[kind]]
+    rows, fitted = [row for _, row in pairs], [model for model, _ in pairs]
     return _choose(rows, fitted, criterion, interrupted=interrupted)
 
 
@@ -159,26 +164,54 @@ def _choose(rows: list[dict[str, Any]], fitted: list[Any], criterion: str, *, in
     return Selection(rows, criterion, fitted[best], at_edge, interrupted, fitted)
 
 
+def _inside(kind: str | None) -> list[str]:
+    """Codes of the covariance types nested in one; none where the name is not known."""
+    return nested_codes(kind) if kind is not None and covariance_code(kind) in MCLUST else []
+
+
+def _starts(
+    k: int,
+    kind: str | None,
+    previous: Any,
+    found: Mapping[str | None, Sequence[tuple[Any, Mapping[str, Any]]]],
+) -> dict[str, Any]:
+    """Starts by name: None for a fresh one, or a fitted model.
+
+    Besides the fit of fewer components, those of the largest covariance types nested in this one.
+    """
+    starts = {"fresh": None} if k <= _FRESH_UP_TO or previous is None else {}
+    if previous is not None:
+        starts["nested"] = previous
+    inside = _inside(kind)
+    fits = {
+        covariance_code(str(other)): model
+        for other, pairs in found.items()
+        for model, row in pairs
+        if row["n_components"] == k and covariance_code(str(other)) in inside
+    }
+    smaller = {code for other in fits for code in nested_codes(other)}
+    return starts | {f"nested {code}": fits[code] for code in inside if code in fits and code not in smaller}
+
+
 def _one(
     estimator: Any,
     X: Any,
     k: int,
     kind: str | None,
-    previous: Any,
+    starts: Mapping[str, Any],
     fit_arguments: dict[str, Any],
     validation: Any,
 ) -> tuple[Any, dict[str, Any]]:
-    """The better of a fresh fit and one from the nested smaller model, and its row of the table."""
+    """The best of a fresh fit and those from nested models, and its row of the table."""
     begun = time.monotonic()
     candidates = []
     original = estimator.init_params
-    starts = ["fresh"] if k <= _FRESH_UP_TO or previous is None else []
-    for start in [*starts, *(["nested"] if previous is not None else [])]:
+    for start, given in starts.items():
         model = clone(estimator).set_params(n_components=k)
         if kind is not None:
             model.set_params(covariance_type=kind)
-        if start == "nested":
-            model.init_params = previous
+        if given is not None:
+            model.init_params = given
         with warnings.catch_warnings():
             for category in (
                 ConvergenceWarning,
