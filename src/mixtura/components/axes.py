@@ -27,7 +27,7 @@ __all__ = ["AxesObjective", "OwnVolumes", "SharedVolume", "common_axes", "propor
 # Steps after which an iteration returns what it has; it is monotone, and the next M-step starts from there.
 _MOST_STEPS, _MOST_SWEEPS = 100, 40
 # Change of a log volume that ends the first iteration (Newton squares it), and gain per row that ends the second.
-_SMALL_STEP, _SMALL_GAIN = 1e-8, 1e-12
+_SMALL_STEP, _SMALL_GAIN = 1e-8, 1e-9
 _LONGEST = 5.0
 _EIGHTH, _STUCK = 0.25 * np.pi, 1e-9
 _SMALLEST = float(np.finfo(np.float64).tiny)
@@ -197,7 +197,7 @@ def common_axes(objective: AxesObjective, scatter: Array, starts: list[Array]) -
     scatter : ndarray, shape (K, D, D)
         Scatters.
     starts : list of ndarray, shape (D, D)
-        Orthogonal matrices; two sweeps from each decide which one is carried on.
+        Orthogonal matrices; one sweep from each decides which one is carried on.
 
     Returns
     -------
@@ -214,7 +214,6 @@ def common_axes(objective: AxesObjective, scatter: Array, starts: list[Array]) -
     begun = [_Turned(objective, scatter, start) for start in starts]
     if len(begun) > 1:
         for turned in begun:
-            turned.sweep()
             turned.sweep()
     best = min(begun, key=lambda turned: turned.value)
     for _ in range(_MOST_SWEEPS):
