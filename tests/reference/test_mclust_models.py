@@ -75,3 +75,19 @@ def test_a_sweep_over_all_models_of_iris_is_in_order(table):
     # mclust's choice by BIC, and its value with the other sign.
     assert (selection.chosen["covariance_type"], selection.chosen["n_components"]) == ("VEV", 2)
     assert selection.chosen["bic"] == pytest.approx(561.7284, abs=1e-2)
+
+
+# Found from few starts, most often from random responsibilities.
+RARE = {"EEV": {"init_params": "random", "n_init": 60}, "EVV": {"n_init": 10}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", MCLUST)
+def test_four_components_of_iris(table, results, code):
+    x = table("iris", IRIS)
+    options = {"covariance_type": code, "reg_covar": 0.0, "random_state": 0, "tol": 1e-8, "max_iter": 5000}
+    model = GaussianMixture(4, **(options | {"n_init": 4} | RARE.get(code, {}))).fit(x)
+    log_likelihood, n_parameters = known(results, "iris", code, 4)
+    assert model.score(x) * len(x) >= log_likelihood - 1e-4
+    assert model.n_parameters() == n_parameters
+    assert not spurious(model, x)
