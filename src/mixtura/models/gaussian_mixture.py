@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ __all__ = ["GaussianMixture"]
 
 _TYPES: dict[str, type[CovarianceModel]] = COVARIANCES | MCLUST
 # Common axes have many local optima: these models are fitted from the models nested in them, too.
-_ALSO_FROM = {"EVE": ("EEE",), "VVE": ("VEE", "EEE")}
+_ALSO_FROM = {"EVE": ("EEE",), "VVE": ("VEE", "EVE")}
 
 
 class GaussianMixture(BaseMixture):
@@ -44,7 +45,7 @@ class GaussianMixture(BaseMixture):
     covariance_type : {"full", "tied", "diag", "spherical"} or a code of mclust, default "full"
         Covariance structure. The codes are EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV and VVV: a letter
         each for volume, shape and axes, equal (E) in all components, varying (V) or the identity (I). "full" is
-        VVV, "tied" EEE, "diag" VVI and "spherical" VII. EVE and VVE also start from fits of EEE and VEE.
+        VVV, "tied" EEE, "diag" VVI and "spherical" VII. EVE also starts from a fit of EEE, VVE from those of VEE and EVE.
     tol : float, default 1e-5
         Bound on the estimated remaining gain of the log-likelihood per row (nats), not on the last gain.
     reg_covar : float, default 1e-6
@@ -185,18 +186,20 @@ class GaussianMixture(BaseMixture):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
-        nested = _ALSO_FROM.get(self.covariance_type, ()) if self.n_components > 1 else ()
-        blanks = [Gaussian(model=_TYPES[code](float(self.reg_covar))) for code in nested]
-        return replace(
-            problem,
-            nested=tuple(Nested(replace(problem, components=blank), self._widened) for blank in blanks),
-        )
+        return self._with_nested(problem, self.covariance_type) if self.n_components > 1 else problem
 
-    def _widened(self, model: LatentMixture) -> LatentMixture:
-        """A model of a nested covariance structure as one of this structure: the same densities."""
-        gaussian: Any = model.components
-        covariance = self._stored(gaussian.matrices)
-        return replace(model, components=self._blank().replace(gaussian.mean, covariance))
+    def _with_nested(self, problem: Problem, code: str) -> Problem:
+        """The problem with the special cases that its code is fitted from, too, each with its own."""
+        regularization = float(self.reg_covar)
+        cases = {other: Gaussian(model=_TYPES[other](regularization)) for other in _ALSO_FROM.get(code, ())}
+        nested = (
+            Nested(
+                self._with_nested(replace(problem, components=blank), other),
+                partial(_widened, problem.components),
+            )
+            for other, blank in cases.items()
+        )
+        return replace(problem, nested=tuple(nested))
 
     @property
     def _coded(self) -> bool:
@@ -346,6 +349,13 @@ class GaussianMixture(BaseMixture):
         from mixtura.plots import plot_clusters
 
         return plot_clusters(self, X, ax=ax, **options)
+
+
+def _widened(blank: Any, model: LatentMixture) -> LatentMixture:
+    """A model of a nested covariance structure as one of another structure: the same densities."""
+    gaussian: Any = model.components
+    covariance = blank.model.from_matrices(np.asarray(gaussian.matrices))
+    return replace(model, components=blank.replace(gaussian.mean, covariance))
 
 
 def _independent(counts: Array) -> Independent:
