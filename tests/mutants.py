@@ -25,7 +25,7 @@ from contract.specimens import (
     _multinomial_log_density,
     _normal,
 )
-from mixtura.components import DirichletMultinomial, Full, Gaussian
+from mixtura.components import EEV, EVE, VEE, DirichletMultinomial, Full, Gaussian
 from mixtura.exceptions import Degenerate, DegenerateComponentError
 from mixtura.families import (
     Bernoulli,
@@ -368,6 +368,29 @@ class StaleNormalizer(NormalComponents):
         return float(np.sum(self.natural * stats["sum_t"]))
 
 
+class OneInnerStep(VEE):
+    """The alternating step for volumes and shape runs once instead of to its end."""
+
+    def _covariances(self, counts, scatter, start):
+        volume = np.trace(scatter, axis1=1, axis2=2) / counts
+        shape = np.sum(scatter / volume[:, None, None], axis=0)
+        shape /= np.sqrt(np.linalg.det(shape))
+        volume = np.trace(scatter @ np.linalg.inv(shape), axis1=1, axis2=2) / (2.0 * counts)
+        return volume[:, None, None] * shape
+
+
+class ShapePairedWithWrongAxes(EEV):
+    """Eigenvalues in ascending order, axes in descending order."""
+
+    def _covariances(self, counts, scatter, start):
+        return super()._covariances(counts, scatter, start)[..., ::-1, ::-1]
+
+
+class OwnShapesUncounted(EVE):
+    def n_parameters(self, n_components, n_features):
+        return n_features + n_features * (n_features - 1) // 2
+
+
 # --- structures ---------------------------------------------------------------------------------------------------
 class NoClassWeights(Independent):
     """The class weights are left out of the E-step, a known mistake."""
@@ -479,6 +502,12 @@ def _component(component, **arguments):
     return Mutant(component=component, arguments=arguments)
 
 
+def _eigen(model, healthy):
+    """Covariances that are of the model."""
+    covariance = healthy.maximize(np.ones(3), MATRICES)
+    return _component(Gaussian(MEANS, covariance, model))
+
+
 def _structure(structure, **arguments):
     return Mutant(structure=structure, arguments=arguments)
 
@@ -491,6 +520,9 @@ HEALTHY = {
     "Normal": _family(Normal()),
     "Poisson": _family(Poisson()),
     "Gaussian": _gaussian(Gaussian),
+    "VEE": _eigen(VEE(), VEE()),
+    "EEV": _eigen(EEV(), EEV()),
+    "EVE": _eigen(EVE(), EVE()),
     "multinomial": _component(
         MultinomialComponents(np.log(SHARES), np.array([5, 9])), log_density=_multinomial_log_density
     ),
@@ -541,6 +573,9 @@ CATALOGUE = {
     "floor called exact": _gaussian(FloorNotMarked),
     "component does not pickle": _gaussian(UnboundMethodInside),
     "normalizer left out of expected_log_prob": _component(StaleNormalizer()),
+    "inner iteration stopped after a step": _eigen(OneInnerStep(), VEE()),
+    "shape paired with the wrong axes": _eigen(ShapePairedWithWrongAxes(), EEV()),
+    "shapes of components not counted": _eigen(OwnShapesUncounted(), EVE()),
     "class weights left out of the E-step": _structure(NoClassWeights(_WEIGHTS)),
     "hard assignments": _structure(HardAssignments(_WEIGHTS)),
     "row weights left out of the E-step": _structure(RowWeightsIgnored(_WEIGHTS)),
