@@ -372,7 +372,7 @@ def nested_codes(name: str) -> list[str]:
     Examples
     --------
     >>> nested_codes("EVE")
-    ['EEE', 'EVI', 'EEI', 'EII']
+    ['EVI', 'EEE', 'EEI', 'EII']
     """
     own = covariance_code(name)
     rank = {code: [_ORDER.index(letter) for letter in code] for code in MCLUST}
