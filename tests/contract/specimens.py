@@ -132,7 +132,9 @@ def _eigen(code):
     shape = np.ones(3) if code[1] == "I" else shape
     angle = np.zeros(3) if code[2] == "I" else angle
     axes = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1)
-    matrices = volume[:, None, None] * (axes * np.stack([shape, 1 / shape], axis=1)[:, None]) @ axes.swapaxes(1, 2)
+    matrices = (
+        volume[:, None, None] * (axes * np.stack([shape, 1 / shape], axis=1)[:, None]) @ axes.swapaxes(1, 2)
+    )
     model = MCLUST[code]()
     return model, model.from_matrices(matrices), matrices
 
