@@ -20,6 +20,7 @@ __all__ = [
     "THIRD",
     "Chart",
     "axis",
+    "colour_bar",
     "embed",
     "interval",
     "plain",
@@ -138,6 +139,25 @@ def interval(low: Any, value: Any, high: Any, ends: tuple[float, float]) -> dict
         for number in (low, value, high)
     )
     return {"left": round(left, 1), "width": round(max(right - left, 0.0), 1), "dot": round(dot, 1)}
+
+
+def colour_bar(title: str, ticks: Sequence[tuple[float, str]], length: int) -> dict[str, Any]:
+    """A legend of colours below a map, `length` pixels long, with (value, label) ticks."""
+    return {
+        "orientation": "h",
+        "title": {"text": title, "side": "top"},
+        "tickvals": [value for value, _ in ticks],
+        "ticktext": [text for _, text in ticks],
+        "thickness": 12,
+        "lenmode": "pixels",
+        "len": length,
+        "x": 0,
+        "xanchor": "left",
+        "y": 0,
+        "yanchor": "top",
+        "ypad": 14,
+        "outlinewidth": 0,
+    }
 
 
 def plain(text: str) -> str:

@@ -331,8 +331,9 @@ def _learn(job: Job, command: dict[str, Any]) -> Segmentation:
         if missions is not None and totals is not None:
             told = tell_missions(job, missions, totals, head)
         if customers is not None:
-            names = None if told is None else [mission["name"] for mission in told["missions"]]
-            segments = tell_segments(job, customers, missions, head, names)
+            if told is not None:  # the columns of the segments are the missions, which have names now
+                customers = replace(customers, features=[mission["name"] for mission in told["missions"]])
+            segments = tell_segments(job, customers, missions, head)
     job.report("trust", 1, 1, "done")
     for content in (told, segments):
         if content is not None:

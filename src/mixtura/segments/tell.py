@@ -114,7 +114,6 @@ def tell_segments(
     fit: SegmentFit,
     missions: MissionFit | None,
     head: Mapping[str, Any],
-    mission_names: list[str] | None,
 ) -> dict[str, Any]:
     """The content of segments.json.
 
@@ -128,8 +127,6 @@ def tell_segments(
         The mixtures of baskets.
     head : Mapping
         The common beginning.
-    mission_names : list of str or None
-        Names of the missions, which are the columns of the segments.
 
     Returns
     -------
@@ -137,8 +134,6 @@ def tell_segments(
         Plain values.
     """
     baskets, n_train = job.baskets, job.n_train
-    if mission_names is not None:
-        fit.features[:] = mission_names
     n_customers = len(fit.customers)
     index = np.searchsorted(fit.customers, baskets.customers)
     n_baskets = np.bincount(index[:n_train], minlength=n_customers)

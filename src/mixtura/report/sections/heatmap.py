@@ -23,21 +23,7 @@ _SCALE = [
     [1.0, "#0d4a86"],
 ]
 _TICKS = ((-3, "⅛ or less"), (-2, "¼"), (-1, "½"), (0, "as usual"), (1, "2×"), (2, "4×"), (3, "8× or more"))
-_COLOUR_BAR = {
-    "orientation": "h",
-    "title": {"text": "How common in the mission, compared with all baskets", "side": "top"},
-    "tickvals": [value for value, _ in _TICKS],
-    "ticktext": [text for _, text in _TICKS],
-    "thickness": 12,
-    "lenmode": "pixels",
-    "len": 430,
-    "x": 0,
-    "xanchor": "left",
-    "y": 0,
-    "yanchor": "top",
-    "ypad": 14,
-    "outlinewidth": 0,
-}
+_COLOUR_BAR = charts.colour_bar("How common in the mission, compared with all baskets", _TICKS, 430)
 
 
 def context(results: Results) -> dict[str, Any] | None:

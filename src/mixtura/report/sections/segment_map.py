@@ -26,21 +26,7 @@ _SCALE = [
     [1.0, "#5f9fd6"],
 ]
 _TICKS = ((-2, "¼ or less"), (-1, "½"), (0, "as usual"), (1, "2×"), (2, "4× or more"))
-_COLOUR_BAR = {
-    "orientation": "h",
-    "title": {"text": "Share in the segment, compared with all customers", "side": "top"},
-    "tickvals": [value for value, _ in _TICKS],
-    "ticktext": [text for _, text in _TICKS],
-    "thickness": 12,
-    "lenmode": "pixels",
-    "len": 390,
-    "x": 0,
-    "xanchor": "left",
-    "y": 0,
-    "yanchor": "top",
-    "ypad": 14,
-    "outlinewidth": 0,
-}
+_COLOUR_BAR = charts.colour_bar("Share in the segment, compared with all customers", _TICKS, 390)
 
 
 def context(results: Results) -> dict[str, Any] | None:
