@@ -149,7 +149,7 @@ def _chart(results: Results, columns: list[int]) -> Chart:
         ],
         layout={
             "coloraxis": {"cmin": -_CAP, "cmax": _CAP, "colorscale": _SCALE, "colorbar": _COLOUR_BAR},
-            "margin": {"l": 225, "r": 64, "t": head, "b": 85},
+            "margin": {"l": 240, "r": 64, "t": head, "b": 85},
             "font": {"family": charts.FONT, "size": 12, "color": charts.INK},
             "xaxis": {
                 "side": "top",
