@@ -4,8 +4,8 @@ Every entry is one small change to a healthy family, component or structure. tes
 is caught by some check, and that every check catches some bug.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 from scipy.special import gammaln
@@ -41,6 +41,7 @@ from mixtura.families.multinomial import MultinomialComponents
 from mixtura.protocols import Inference
 from mixtura.statistics import Statistics
 from mixtura.structures import Grouped, Independent
+from mutant_base import Mutant
 
 # --- healthy things to break --------------------------------------------------------------------------------------
 RATES = np.array([[1.0, 5.0], [8.0, 2.0]])
@@ -460,16 +461,6 @@ class ConcentrationStuck(Grouped):
 
 
 # --- the catalogue ------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Mutant:
-    """One bug: a family with natural parameters, a component, or a structure, and arguments of its check."""
-
-    family: tuple[Any, Any] | None = None
-    component: Any = None
-    structure: Any = None
-    arguments: Any = None
-
-
 def _family(family, **more):
     if isinstance(family, Normal):
         natural = np.array([_normal(row) for row in NORMAL])
@@ -588,3 +579,7 @@ CATALOGUE = {
     "group sizes without weights": _structure(GroupSizesIgnored(np.array([1.0, 2.0, 0.5])), offsets=_UNITS),
     "concentration never learnt": _structure(ConcentrationStuck(np.array([1.0, 2.0, 0.5])), offsets=_UNITS),
 }
+
+# The other files of mutants, one a topic, join the same catalogue.
+for path in sorted(Path(__file__).parent.glob("mutants_*.py")):
+    CATALOGUE |= import_module(path.stem).CATALOGUE

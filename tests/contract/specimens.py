@@ -1,8 +1,8 @@
 """The registry: one small specimen for every family, component, covariance and structure that the library exports."""
 
-from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import product
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from scipy.special import digamma, logit, polygamma
@@ -20,6 +20,7 @@ from scipy.stats import (
 import mixtura.components
 import mixtura.families
 import mixtura.structures
+from contract.specimen_base import Specimen
 from mixtura.components import MCLUST, Diagonal, DirichletMultinomial, Full, Gaussian, Spherical, Tied
 from mixtura.families import Bernoulli, Binomial, Categorical, Geometric, Multinomial, Normal, Poisson
 from mixtura.families.multinomial import MultinomialComponents
@@ -34,14 +35,6 @@ NORMAL = np.array([[0.0, 1.0], [3.0, 0.5], [-2.0, 2.0]])  # mean, standard devia
 # Midpoints of cells that cover the densities above to ten standard deviations.
 LINE = np.arange(-22.0, 18.0, 0.05)[None] + 0.025
 PLANE = np.stack(np.meshgrid(np.arange(-16, 16, 0.1) + 0.05, np.arange(-16, 19, 0.1) + 0.05)).reshape(2, -1)
-
-
-@dataclass(frozen=True)
-class Specimen:
-    """What is checked, and what the check needs to know about it."""
-
-    subject: Any
-    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 def _normal(scale_row):
@@ -280,6 +273,12 @@ STRUCTURES = {
     "GroupedPlugIn": Specimen(GroupedPlugIn(np.log([0.2, 0.3, 0.5])), {"offsets": OFFSETS}),
 }
 
+# The other files of specimens, one a topic, join the same tables.
+for path in sorted(Path(__file__).parent.glob("specimens_*.py")):
+    topic = import_module(f"contract.{path.stem}")
+    for table, name in ((FAMILIES, "FAMILIES"), (COMPONENTS, "COMPONENTS"), (STRUCTURES, "STRUCTURES")):
+        table.update(getattr(topic, name, {}))
+
 # Exported names that are not specimens of their own: bases, tables, and the model that joins two parts.
 BASES = {
     "ExponentialFamily",
@@ -302,5 +301,5 @@ def missing():
 
 
 if missing():  # at collection: a family without a specimen is not tested at all
-    message = f"no specimen for {sorted(missing())}: add ten lines to tests/contract/specimens.py"
+    message = f"no specimen for {sorted(missing())}: add ten lines to a file of specimens in tests/contract"
     raise RuntimeError(message)
