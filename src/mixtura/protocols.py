@@ -58,19 +58,40 @@ class Encoding:
         Standard deviation of each column: what "small" means for this data.
     dtype : str, default "float64"
         Type in which blocks are computed; sums are always float64.
+    missing : bool, default False
+        Whether cells may be missing (NaN) somewhere in the data, so that all batches send sums of one form.
     """
 
     n_features: int
     origin: Array | None = None
     scale: Array | None = None
     dtype: str = "float64"
+    missing: bool = False
     stamp: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        digest = hashlib.blake2b(f"{self.n_features}|{self.dtype}".encode(), digest_size=8)
+        kind = f"{self.n_features}|{self.dtype}{'|missing' if self.missing else ''}"
+        digest = hashlib.blake2b(kind.encode(), digest_size=8)
         for array in (self.origin, self.scale):
             digest.update(b"-" if array is None else np.ascontiguousarray(array, dtype=np.float64).tobytes())
         object.__setattr__(self, "stamp", digest.hexdigest())
+
+    def take(self, columns: Sequence[int] | Array) -> Encoding:
+        """The encoding of some of the columns.
+
+        Parameters
+        ----------
+        columns : sequence of int
+            Indices of the columns, in the order wanted.
+
+        Examples
+        --------
+        >>> Encoding(3, origin=np.array([0.0, 1.0, 2.0])).take([2]).origin
+        array([2.])
+        """
+        index = np.asarray(columns, dtype=np.intp)
+        origin, scale = (None if array is None else array[index] for array in (self.origin, self.scale))
+        return Encoding(len(index), origin, scale, self.dtype, self.missing)
 
 
 @dataclass(frozen=True)
@@ -87,12 +108,18 @@ class Batch:
         Row at which each unit begins, and B at the end. None: every row is a unit.
     id : int
         Key under which the executor keeps this batch's memory.
+    covariates : ndarray, shape (Q, B), optional
+        What the law of the states may depend on in every row.
+    allowed : ndarray of bool, shape (K, B), optional
+        States that every row may have (known labels, sets of labels). None: all.
     """
 
     x: Any
     sample_weight: Array
     unit_offsets: Array | None = None
     id: int = 0
+    covariates: Array | None = None
+    allowed: Array | None = None
 
 
 class Inference(NamedTuple):
@@ -164,10 +191,21 @@ class Model(Protocol):
 
 @runtime_checkable
 class Component(Protocol):
-    """K of them at once: anything that a mixture or a hidden Markov model can have."""
+    """K of them at once: anything that a mixture or a hidden Markov model can have.
 
-    centred: bool
-    """Whether rows are taken about the columns' means (the encoding's origin)."""
+    A component may also say, and callers read with a default (:mod:`mixtura.components.hooks`):
+
+    - ``blank``: it has no parameters yet;
+    - ``moved(by)``: itself with locations minus `by`, shape (D,), where it is centred;
+    - ``marginal``: missing (NaN) cells are integrated over exactly;
+    - ``outside(x)``, ``support``, ``name``: which values of x it cannot have, shape (D, B), and what is expected in words;
+    - ``features(x)``, ``standardized``: rows (F, B) between which Euclidean distance means something, for starts, and whether
+      their scales mean nothing;
+    - ``table(names, origin)``: parameters by name, ``(parameter, feature, other feature, values (K,))``, in units of the data.
+    """
+
+    centred: Any
+    """Whether rows are taken about the columns' means (the encoding's origin): a bool, or one for each column."""
 
     @property
     def n_components(self) -> int:

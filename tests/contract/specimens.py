@@ -281,6 +281,7 @@ for path in sorted(Path(__file__).parent.glob("specimens_*.py")):
 
 # Exported names that are not specimens of their own: bases, tables, and the model that joins two parts.
 BASES = {
+    "ColumnFamily",
     "ExponentialFamily",
     "FamilyBlock",
     "FamilyComponents",

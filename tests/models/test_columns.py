@@ -551,23 +551,28 @@ def test_tables_hold_weights_and_parameters(cls, word):
 
 
 @pytest.mark.parametrize(
-    ("family", "x", "labels"),
+    ("family", "x", "parameter", "labels"),
     [
-        (Bernoulli(), yes_no()[:, :2], ["x0", "x1"]),
-        (Poisson(exposure=True), counts() + 1.0, ["x0", "x1"]),
-        (Binomial(), np.column_stack([yes_no()[:, 0], np.ones(300)]), ["x0"]),
-        (Categorical([2, 2]), yes_no()[:, :2], ["x0=0", "x0=1", "x1=0", "x1=1"]),
-        (Normal(), counts()[:, :1], ["x0", "x0^2"]),
-        (Multinomial(), counts(), ["x0", "x1", "x2"]),
+        (Bernoulli(), yes_no()[:, :2], "probability", ["x0", "x1"]),
+        (Poisson(exposure=True), counts() + 1.0, "rate", ["x0", "x1"]),
+        (Binomial(), np.column_stack([yes_no()[:, 0], np.ones(300)]), "probability", ["x0"]),
+        (Categorical([2, 2]), yes_no()[:, :2], "probability", ["x0=0", "x0=1", "x1=0", "x1=1"]),
+        (Normal(), counts()[:, :1], "standard_deviation", ["x0"]),
+        (Multinomial(), counts(), "probability", ["x0", "x1", "x2"]),
     ],
 )
-def test_tables_of_any_family(family, x, labels):
+def test_tables_of_any_family(family, x, parameter, labels):
     pytest.importorskip("pandas")
     model = Mixture(family, 2, random_state=0).fit(x)
     frame = model.params_frame("pandas")
-    own = frame[frame["parameter"] == "mean"]
+    own = frame[frame["parameter"] == parameter]
     assert list(own[own["component"] == 1]["feature"]) == labels
-    np.testing.assert_array_equal(own["value"].to_numpy().reshape(2, -1), model.components_.mean)
+    expected = [
+        values
+        for name, _, values in family.parameters(model.components_.natural, ["x0", "x1", "x2"][: x.shape[1]])
+        if name == parameter
+    ]
+    np.testing.assert_array_equal(own["value"].to_numpy().reshape(2, -1).T, expected)
     assert labels[-1] in model.summary()
 
 

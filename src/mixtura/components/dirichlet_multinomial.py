@@ -53,6 +53,7 @@ import scipy.sparse as sp
 
 from mixtura.components.rising import log_rising, rising_derivatives
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
+from mixtura.families.multinomial import Multinomial, hellinger
 from mixtura.kernels import compiled
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
@@ -130,6 +131,10 @@ class DirichletMultinomial:
     centred = False
     #: A step by score and curvature is no maximisation.
     exact = False
+    name = "Dirichlet-multinomial"
+    support = Multinomial.support
+    #: Distances between features are Hellinger's already.
+    standardized = False
 
     def __init__(self, alpha: Array | None = None, totals: Array | None = None) -> None:
         self._alpha = None if alpha is None else np.asarray(alpha, dtype=np.float64)
@@ -147,6 +152,27 @@ class DirichletMultinomial:
             msg = "The Dirichlet-multinomial components have no parameters yet: fit them, or call maximize first."
             raise InvalidParameterError(msg)
         return self._alpha
+
+    @property
+    def blank(self) -> bool:
+        """Whether there are no parameters yet."""
+        return self._alpha is None
+
+    def outside(self, x: Any) -> Array | None:
+        """Negative counts."""
+        return Multinomial().outside(x)
+
+    def features(self, x: Any) -> Any:
+        """Square roots of each row's shares."""
+        return hellinger(x)
+
+    def table(self, names: Sequence[str], origin: Array | None) -> list[tuple[str, str, str, Array]]:
+        """Concentrations and mean shares."""
+        shares = self.probabilities
+        return [
+            ("concentration", "", "", self.concentration),
+            *(("probability", name, "", shares[:, c]) for c, name in enumerate(names)),
+        ]
 
     @property
     def concentration(self) -> Array:

@@ -21,11 +21,12 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from mixtura.components.covariance import CovarianceModel, Full
+from mixtura.components.partial import BlankBlock, MaskedBlock, PartialBlock, PatternBlock
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics, pack_symmetric
 
-__all__ = ["Gaussian", "GaussianBlock"]
+__all__ = ["Gaussian", "GaussianBlock", "covariance_table"]
 
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 # Squared distance from the origin, in units of a component's own spread, beyond which the packed form of a float64
@@ -33,6 +34,8 @@ _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 _GUARD = {"float64": 1e6, "float32": 1e3}
 # A central second moment below this share of the raw one is rounding, not variance.
 _CANCELLED = 1e-11
+# Columns above which packed products of rows that lack cells cost more than residuals.
+_MOST_PACKED = 64
 
 
 class GaussianBlock(NamedTuple):
@@ -73,6 +76,10 @@ class Gaussian:
 
     #: Rows are taken about the columns' means.
     centred = True
+    #: Missing cells are integrated over, by the pattern that they make.
+    marginal = True
+    name = "Gaussian"
+    support = "finite numbers"
 
     def __init__(
         self,
@@ -86,6 +93,7 @@ class Gaussian:
         self._covariance = None if covariance is None else np.asarray(covariance, dtype=np.float64)
         self._factor = precision_cholesky  # made from the covariance on first use
         self._natural: Array | None = None
+        self._precision: Array | None = None
         self._distance: float | None = (
             None  # squared, of the farthest mean from the origin, in its own spread
         )
@@ -96,6 +104,22 @@ class Gaussian:
         return f"Gaussian({self.model.name}, {size})"
 
     # --- parameters -------------------------------------------------------------------------------------------
+    @property
+    def blank(self) -> bool:
+        """Whether there are no parameters yet."""
+        return self._mean is None
+
+    def moved(self, by: Array) -> Self:
+        """The same components about an origin that lies `by`, shape (D,), farther."""
+        return self.replace(self.mean - by, self.covariance)
+
+    def table(self, names: Sequence[str], origin: Array | None) -> list[tuple[str, str, str, Array]]:
+        """Means, in units of the data, and covariances."""
+        mean = self.mean if origin is None else self.mean + origin
+        return [("mean", name, "", mean[:, d]) for d, name in enumerate(names)] + covariance_table(
+            "covariance", names, self.matrices
+        )
+
     @property
     def mean(self) -> Array:
         """Means about the encoding's origin, shape (K, D)."""
@@ -126,6 +150,15 @@ class Gaussian:
         return self.model.matrices(self.covariance, *self.mean.shape)
 
     @property
+    def precision(self) -> Array:
+        """Precision matrices, shape (K, D, D), or (1, D, D) where components share one."""
+        if self._precision is None:
+            factor = self.model.matrices(self.precision_cholesky, *self.mean.shape)
+            factor = factor[:1] if self.model.pooled else factor
+            self._precision = factor @ factor.swapaxes(1, 2)
+        return self._precision
+
+    @property
     def n_components(self) -> int:
         """K, number of components."""
         return len(self.mean)
@@ -152,7 +185,7 @@ class Gaussian:
             np.asarray(mean, dtype=np.float64),
             np.asarray(covariance, dtype=np.float64),
         )
-        new._factor = new._natural = new._distance = None
+        new._factor = new._natural = new._precision = new._distance = None
         new.exact = self.model.regularization == 0.0
         return new
 
@@ -166,9 +199,29 @@ class Gaussian:
             self._distance = float(np.max(np.einsum("kd,kd->k", self.mean, half)))
         return self._distance > _GUARD[encoding.dtype]
 
-    def encode(self, x: Array, encoding: Encoding) -> GaussianBlock:
-        """T(x), or x alone when components whiten by themselves."""
+    def encode(self, x: Array, encoding: Encoding) -> GaussianBlock | PartialBlock:
+        """T(x), or x alone when components whiten by themselves; rows by pattern where cells are missing."""
         x = np.asarray(x, dtype=encoding.dtype)
+        if encoding.missing:
+            gaps = np.isnan(x)
+            if gaps.any():
+                return self._encode_partial(x, gaps, encoding)
+        return self._encode_complete(x, encoding)
+
+    def _encode_partial(self, x: Array, gaps: Array, encoding: Encoding) -> PartialBlock:
+        """Rows of which some lack cells."""
+        filled = np.where(gaps, x.dtype.type(0.0), x)
+        if self._mean is None:
+            variance = np.ones(len(x)) if encoding.scale is None else encoding.scale**2
+            return BlankBlock(self._encode_complete(filled, encoding), gaps, variance)
+        own = self.needs_own_origin(encoding)
+        if self.model.independent_columns:
+            return MaskedBlock(filled, gaps, self.model, own=own)
+        complete = self._encode_complete(x[:, ~gaps.any(axis=0)], encoding)
+        return PatternBlock(complete, filled, gaps, own=own or len(x) > _MOST_PACKED)
+
+    def _encode_complete(self, x: Array, encoding: Encoding) -> GaussianBlock:
+        """Rows that lack nothing."""
         n_features, n_rows = x.shape
         if n_features > self.model.packed_limit or self.needs_own_origin(encoding):
             return GaussianBlock(x, None)
@@ -181,8 +234,10 @@ class Gaussian:
             self.model.second_order(x, features[first:])
         return GaussianBlock(x, features)
 
-    def log_prob(self, block: GaussianBlock) -> Array:
-        """Scores, shape (K, B)."""
+    def log_prob(self, block: GaussianBlock | PartialBlock) -> Array:
+        """Scores, shape (K, B); of the observed cells, where some are missing."""
+        if isinstance(block, PartialBlock):
+            return block.log_prob(self)
         if block.features is None:
             return self._whitened_log_prob(block.x)
         natural = self.natural.astype(block.features.dtype, copy=False)
@@ -221,15 +276,21 @@ class Gaussian:
         scores += (log_det - 0.5 * n_features * _LOG_TWO_PI)[:, None]
         return scores
 
-    def expected_statistics(self, block: GaussianBlock, resp: Array) -> Statistics:
+    def expected_statistics(self, block: GaussianBlock | PartialBlock, resp: Array) -> Statistics:
         """Count, first and second moments weighted by resp (K, B), about the origin or each own mean."""
+        return self.moments(block, resp, resp)
+
+    def moments(self, block: GaussianBlock | PartialBlock, weight: Array, resp: Array) -> Statistics:
+        """The same sums with rows weighted by weight (K, B), and conditional covariances of missing cells by resp (K, B)."""
+        if isinstance(block, PartialBlock):
+            return block.moments(self, weight, resp)
         shared = frozenset({"sum_xx"}) if self.model.pooled else frozenset()
         if block.features is None:
-            return self._own_statistics(block.x, resp, shared)
+            return self._own_statistics(block.x, weight, shared)
         first = 1 + len(block.x)
-        sums = resp @ block.features.T
+        sums = weight @ block.features.T
         if self.model.pooled:
-            second = pack_symmetric((block.x * resp.sum(axis=0)) @ block.x.T)[None]
+            second = pack_symmetric((block.x * weight.sum(axis=0)) @ block.x.T)[None]
         else:
             second = sums[:, first:]
         columns = {"count": sums[:, 0], "sum_x": sums[:, 1:first], "sum_xx": second}
@@ -388,3 +449,10 @@ def _as_form(matrix: Array, like: Array) -> Array:
     if like.size == n_features * (n_features + 1) // 2:
         return pack_symmetric(matrix)
     return matrix.diagonal() if like.size == n_features else np.array([np.trace(matrix)])
+
+
+def covariance_table(kind: str, names: Sequence[str], matrices: Array) -> list[tuple[str, str, str, Array]]:
+    """Rows of a table of parameters for symmetric matrices (K, D, D)."""
+    return [
+        (kind, names[i], names[j], matrices[:, i, j]) for i in range(len(names)) for j in range(i, len(names))
+    ]

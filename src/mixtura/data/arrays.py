@@ -49,12 +49,23 @@ class Rows(ABC):
         First row of each unit and N at the end; None makes every row a unit.
     rows_per_batch : int
         Rows aimed at in a batch; a longer unit makes a longer batch.
+    covariates : ndarray, shape (N, Q), optional
+        What the law of the states may depend on.
+    allowed : ndarray of bool, shape (N, K), optional
+        States that every row may have.
     """
 
     def __init__(
-        self, n_rows: int, sample_weight: Array | None, unit_offsets: Array | None, rows_per_batch: int
+        self,
+        n_rows: int,
+        sample_weight: Array | None,
+        unit_offsets: Array | None,
+        rows_per_batch: int,
+        covariates: Array | None = None,
+        allowed: Array | None = None,
     ) -> None:
         self.n_rows = n_rows
+        self.covariates, self.allowed = covariates, allowed
         self.sample_weight = sample_weight
         self.unit_offsets = None if unit_offsets is None else np.asarray(unit_offsets, dtype=np.intp)
         self._ones = np.ones(0)
@@ -80,7 +91,11 @@ class Rows(ABC):
         if self.unit_offsets is not None:
             last = self._first_unit[index + 1] if index + 1 < len(self) else len(self.unit_offsets) - 1
             offsets = self.unit_offsets[self._first_unit[index] : last + 1] - start
-        return Batch(self._block(index, start, end), self._weight(start, end), offsets, id=index)
+        beside = (
+            None if table is None else np.ascontiguousarray(table[start:end].T)
+            for table in (self.covariates, self.allowed)
+        )
+        return Batch(self._block(index, start, end), self._weight(start, end), offsets, index, *beside)
 
     def _weight(self, start: int, end: int) -> Array:
         if self.sample_weight is not None:
@@ -102,7 +117,7 @@ class DenseSource(Rows):
         The data; not copied unless small.
     encoding : Encoding
         Origin and dtype.
-    sample_weight, unit_offsets, rows_per_batch
+    sample_weight, unit_offsets, rows_per_batch, covariates, allowed
         As for `Rows`.
 
     Examples
@@ -122,8 +137,10 @@ class DenseSource(Rows):
         sample_weight: Array | None = None,
         unit_offsets: Array | None = None,
         rows_per_batch: int = 4096,
+        covariates: Array | None = None,
+        allowed: Array | None = None,
     ) -> None:
-        super().__init__(len(x), sample_weight, unit_offsets, rows_per_batch)
+        super().__init__(len(x), sample_weight, unit_offsets, rows_per_batch, covariates, allowed)
         self.x = x
         self.encoding = encoding
         self._keep = x.size * np.dtype(encoding.dtype).itemsize <= _CACHE_BYTES
@@ -153,7 +170,7 @@ class SparseSource(Rows):
         Counts.
     encoding : Encoding
         Kept for its stamp.
-    sample_weight, unit_offsets, rows_per_batch
+    sample_weight, unit_offsets, rows_per_batch, covariates, allowed
         As for `Rows`.
 
     Examples
@@ -170,8 +187,10 @@ class SparseSource(Rows):
         sample_weight: Array | None = None,
         unit_offsets: Array | None = None,
         rows_per_batch: int = 4096,
+        covariates: Array | None = None,
+        allowed: Array | None = None,
     ) -> None:
-        super().__init__(x.shape[0], sample_weight, unit_offsets, rows_per_batch)
+        super().__init__(x.shape[0], sample_weight, unit_offsets, rows_per_batch, covariates, allowed)
         self.x = x
         self.encoding = encoding
 
@@ -194,6 +213,8 @@ def make_source(
     sample_weight: Array | None = None,
     unit_offsets: Array | None = None,
     rows_per_batch: int = 4096,
+    covariates: Array | None = None,
+    allowed: Array | None = None,
 ) -> Rows:
     """The source that fits the table: sparse or dense.
 
@@ -203,4 +224,4 @@ def make_source(
     'DenseSource'
     """
     kind = SparseSource if sp.issparse(x) else DenseSource
-    return kind(x, encoding, sample_weight, unit_offsets, rows_per_batch)
+    return kind(x, encoding, sample_weight, unit_offsets, rows_per_batch, covariates, allowed)

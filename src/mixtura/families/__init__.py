@@ -1,6 +1,7 @@
 """Exponential families: five formulas each; `_base` derives the rest."""
 
-from mixtura.families._base import ExponentialFamily, FamilyComponents
+from mixtura.families._base import ColumnFamily, ExponentialFamily
+from mixtura.families._components import FamilyComponents
 from mixtura.families.bernoulli import Bernoulli
 from mixtura.families.binomial import Binomial
 from mixtura.families.categorical import Categorical
@@ -13,6 +14,7 @@ __all__ = [
     "Bernoulli",
     "Binomial",
     "Categorical",
+    "ColumnFamily",
     "ExponentialFamily",
     "FamilyComponents",
     "Geometric",

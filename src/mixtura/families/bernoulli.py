@@ -5,19 +5,20 @@ Dense (D, B) and CSR (B, D) rows go through the same formulas; sparse ones are n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, logit
 
-from mixtura.families._base import FLOOR, ExponentialFamily
+from mixtura.families._base import FLOOR, ColumnFamily
 from mixtura.protocols import Array
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(ExponentialFamily):
+class Bernoulli(ColumnFamily):
     """Columns of 0 and 1, independent given the component.
 
     Mean parameters are the probabilities of a 1, shape (K, D). They are kept from 1e-10 to 1 - 1e-10: a component may
@@ -46,9 +47,17 @@ class Bernoulli(ExponentialFamily):
         """Zero, shape (B,)."""
         return np.zeros(x.shape[0] if sp.issparse(x) else x.shape[1])
 
-    def log_normalizer(self, natural: Array) -> Array:
-        """Sum of log(1 + exp eta), shape (K,)."""
-        return np.asarray(np.logaddexp(0.0, natural).sum(axis=1))
+    def column_log_base(self, x: Array) -> Array:
+        """Zero, shape (D, B)."""
+        return np.zeros(x.shape)
+
+    def column_normalizer(self, natural: Array) -> Array:
+        """log(1 + exp eta), shape (K, D)."""
+        return np.asarray(np.logaddexp(0.0, natural))
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Probabilities of a 1."""
+        return [("probability", name, expit(natural[:, d])) for d, name in enumerate(names)]
 
     def natural_from_mean(self, mean: Array) -> Array:
         """Log odds of probabilities inside the floor."""

@@ -12,13 +12,13 @@ import numpy as np
 from scipy.special import betaln, expit, logit
 
 from mixtura.exceptions import InvalidParameterError
-from mixtura.families._base import FLOOR, ExponentialFamily
+from mixtura.families._base import FLOOR, ColumnFamily
 from mixtura.protocols import Array
 
 __all__ = ["Binomial"]
 
 
-class Binomial(ExponentialFamily):
+class Binomial(ColumnFamily):
     """Columns of successes in a known number of trials, independent given the component.
 
     Probabilities of success, shape (K, P), are kept from 1e-10 to 1 - 1e-10. Mean parameters are these probabilities where
@@ -64,19 +64,27 @@ class Binomial(ExponentialFamily):
         """The successes, shape (P, B)."""
         return x[:-1] if self.trials is None else x
 
-    def log_base_measure(self, x: Array) -> Array:
-        """Sum of the logs of the binomial coefficients, shape (B,)."""
+    def column_log_base(self, x: Array) -> Array:
+        """Logs of the binomial coefficients, shape (P, B)."""
         successes, trials = self.statistics(x), self._trials(x)
-        choose = -np.log1p(trials) - betaln(1.0 + successes, 1.0 + trials - successes)
-        return np.asarray(choose.sum(axis=0))
+        return np.asarray(-np.log1p(trials) - betaln(1.0 + successes, 1.0 + trials - successes))
+
+    def values(self, x: Array) -> Array:
+        """The successes."""
+        return self.statistics(x)
 
     def exposure(self, x: Array) -> Array | None:
         """The last column, where it holds the trials."""
         return x[-1] if self.trials is None else None
 
-    def log_normalizer(self, natural: Array) -> Array:
-        """Sum of n log(1 + exp eta), shape (K,)."""
-        return np.asarray((self._fixed * np.logaddexp(0.0, natural)).sum(axis=1))
+    def column_normalizer(self, natural: Array) -> Array:
+        """n log(1 + exp eta), shape (K, P)."""
+        return np.asarray(self._fixed * np.logaddexp(0.0, natural))
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Probabilities of success."""
+        shares = self.probabilities(natural)
+        return [("probability", name, shares[:, d]) for d, name in enumerate(self.labels(names))]
 
     def natural_from_mean(self, mean: Array) -> Array:
         """Log odds of probabilities inside the floor."""

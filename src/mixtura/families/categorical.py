@@ -12,13 +12,13 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
-from mixtura.families._base import FLOOR, ExponentialFamily
+from mixtura.families._base import FLOOR, ColumnFamily
 from mixtura.protocols import Array
 
 __all__ = ["Categorical", "raised"]
 
 
-class Categorical(ExponentialFamily):
+class Categorical(ColumnFamily):
     """Columns of levels, any number of them a column, independent given the component.
 
     Mean parameters are the levels' probabilities, column by column, shape (K, P). A level that a component never saw keeps
@@ -48,6 +48,7 @@ class Categorical(ExponentialFamily):
 
     name = "categorical"
     discrete = True
+    filler = 0.0
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(int(count) for count in levels)
@@ -82,13 +83,22 @@ class Categorical(ExponentialFamily):
         kind = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64
         return np.asarray(np.repeat(x, self.levels, axis=0) == self._value, dtype=kind)
 
-    def log_base_measure(self, x: Array) -> Array:
-        """Zero, shape (B,)."""
-        return np.zeros(x.shape[1])
+    def column_log_base(self, x: Array) -> Array:
+        """Zero, shape (D, B)."""
+        return np.zeros(x.shape)
 
-    def log_normalizer(self, natural: Array) -> Array:
-        """Sum over columns of the log sum of exponentials (zero for log probabilities), shape (K,)."""
-        return np.asarray(np.logaddexp.reduceat(natural, self._starts, axis=1).sum(axis=1))
+    def column_normalizer(self, natural: Array) -> Array:
+        """Log sums of exponentials (zero for log probabilities), shape (K, D)."""
+        return np.asarray(np.logaddexp.reduceat(natural, self._starts, axis=1))
+
+    def columns(self, n_values: int) -> Array:
+        """Each column owns its levels."""
+        return np.repeat(np.arange(n_values), self.levels)
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Probabilities of the levels."""
+        shares = self.mean_from_natural(natural)
+        return [("probability", label, shares[:, p]) for p, label in enumerate(self.labels(names))]
 
     def natural_from_mean(self, mean: Array) -> Array:
         """Log probabilities above the floor."""

@@ -2,17 +2,19 @@ r"""Geometric columns: :math:`T(x) = x - f`, :math:`\eta = \log(1-p)`, :math:`A 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import log_expit
 
 from mixtura.exceptions import InvalidParameterError
-from mixtura.families._base import FLOOR, ExponentialFamily
+from mixtura.families._base import FLOOR, ColumnFamily
 from mixtura.protocols import Array
 
 __all__ = ["Geometric"]
 
 
-class Geometric(ExponentialFamily):
+class Geometric(ColumnFamily):
     """Columns of waiting times: trials until the first success, independent given the component.
 
     Mean parameters are the mean numbers of failures, m = (1 - p) / p, shape (K, D); p is 1 / (1 + m). They are kept above
@@ -45,13 +47,17 @@ class Geometric(ExponentialFamily):
         """Failures, shape (D, B)."""
         return x - self.first
 
-    def log_base_measure(self, x: Array) -> Array:
-        """Zero, shape (B,)."""
-        return np.zeros(x.shape[1])
+    def column_log_base(self, x: Array) -> Array:
+        """Zero, shape (D, B)."""
+        return np.zeros(x.shape)
 
-    def log_normalizer(self, natural: Array) -> Array:
-        """Minus the sum of log p, shape (K,)."""
-        return np.asarray(-np.log(-np.expm1(natural)).sum(axis=1))
+    def column_normalizer(self, natural: Array) -> Array:
+        """Minus log p, shape (K, D)."""
+        return np.asarray(-np.log(-np.expm1(natural)))
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Probabilities of success."""
+        return [("probability", name, -np.expm1(natural[:, d])) for d, name in enumerate(names)]
 
     def natural_from_mean(self, mean: Array) -> Array:
         """Log(m / (1 + m)) of means above the floor."""

@@ -7,16 +7,18 @@ there, and ``0 log 0 = 0`` elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import gammaln, logsumexp
 
-from mixtura.families._base import ExponentialFamily, FamilyBlock, FamilyComponents
+from mixtura.families._base import ExponentialFamily
+from mixtura.families._components import FamilyBlock, FamilyComponents
 from mixtura.protocols import Array, Encoding
 
-__all__ = ["Multinomial", "MultinomialComponents"]
+__all__ = ["Multinomial", "MultinomialComponents", "hellinger"]
 
 # Larger log-ratios than this cannot be told from zero probability in double precision.
 _LOG_TINY = float(np.log(np.finfo(np.float64).tiny))
@@ -35,6 +37,7 @@ class Multinomial(ExponentialFamily):
     discrete = True
     support = "counts of at least 0"
     sparse = True
+    standardized = False
 
     def statistics(self, x: Any) -> Any:
         """The counts themselves."""
@@ -75,6 +78,15 @@ class Multinomial(ExponentialFamily):
     def n_statistics(self, n_features: int) -> int:
         """C."""
         return n_features
+
+    def features(self, x: Any) -> Any:
+        """Square roots of each row's shares: Euclidean distance is then Hellinger's."""
+        return hellinger(x)
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Probabilities of the categories."""
+        shares = self.mean_from_natural(natural)
+        return [("probability", name, shares[:, d]) for d, name in enumerate(names)]
 
     def outside(self, x: Any) -> Array:
         """Negative counts; fractions are counts of parts of a line."""
@@ -150,3 +162,17 @@ class MultinomialComponents(FamilyComponents):
 def _row_sums(x: Any) -> Array:
     """Row sums of a sparse matrix as a flat float array."""
     return np.asarray(x.sum(axis=1), dtype=np.float64).ravel()
+
+
+def hellinger(x: Any) -> Any:
+    """Square roots of the shares of rows of counts, (C, B) or CSR (B, C), in the same form.
+
+    Examples
+    --------
+    >>> hellinger(np.array([[1.0], [3.0]])).round(3)
+    array([[0.5  ],
+           [0.866]])
+    """
+    totals = _row_sums(x) if sp.issparse(x) else np.asarray(x.sum(axis=0), dtype=np.float64)
+    scale = 1.0 / np.where(totals > 0, totals, 1.0)
+    return sp.csr_matrix(sp.diags_array(scale) @ x).sqrt() if sp.issparse(x) else np.sqrt(x * scale)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mixtura.families._base import ExponentialFamily
+from mixtura.families._base import ColumnFamily
 from mixtura.protocols import Array
 
 __all__ = ["Normal"]
@@ -14,7 +14,7 @@ __all__ = ["Normal"]
 _HALF_LOG_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
-class Normal(ExponentialFamily):
+class Normal(ColumnFamily):
     """Univariate Gaussian with mean and variance, as an exponential family.
 
     The definition against which :class:`mixtura.components.Gaussian` with one column is tested; it keeps no
@@ -32,13 +32,18 @@ class Normal(ExponentialFamily):
         """x and its square, shape (2, B)."""
         return np.concatenate([x, x * x])
 
-    def log_base_measure(self, x: Array) -> Array:
-        """-log(2 pi) / 2, shape (B,)."""
-        return np.full(x.shape[1], -_HALF_LOG_TWO_PI)
+    def column_log_base(self, x: Array) -> Array:
+        """-log(2 pi) / 2, shape (1, B)."""
+        return np.full(x.shape, -_HALF_LOG_TWO_PI)
 
-    def log_normalizer(self, natural: Array) -> Array:
-        """-eta1^2 / (4 eta2) - log(-2 eta2) / 2, shape (K,)."""
-        return np.asarray(-(natural[:, 0] ** 2) / (4.0 * natural[:, 1]) - 0.5 * np.log(-2.0 * natural[:, 1]))
+    def column_normalizer(self, natural: Array) -> Array:
+        """-eta1^2 / (4 eta2) - log(-2 eta2) / 2, shape (K, 1)."""
+        linear, quadratic = natural[:, :1], natural[:, 1:]
+        return np.asarray(-(linear**2) / (4.0 * quadratic) - 0.5 * np.log(-2.0 * quadratic))
+
+    def columns(self, n_values: int) -> Array:
+        """Both statistics belong to the one column."""
+        return np.zeros(2, dtype=np.intp)
 
     def natural_from_mean(self, mean: Array) -> Array:
         """From E[x] and E[x^2]."""
@@ -59,6 +64,11 @@ class Normal(ExponentialFamily):
     def labels(self, names: Sequence[str]) -> list[str]:
         """The column and its square."""
         return [names[0], f"{names[0]}^2"]
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Mean and standard deviation."""
+        mean, variance = self.free(natural).T
+        return [("mean", names[0], mean), ("standard_deviation", names[0], np.exp(0.5 * variance))]
 
     def degenerate(self, mean: Array) -> dict[int, str]:
         """Components whose variance vanishes next to the rounding of the second moment."""

@@ -13,13 +13,13 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import gammaln, xlogy
 
-from mixtura.families._base import FLOOR, ExponentialFamily
+from mixtura.families._base import FLOOR, ColumnFamily
 from mixtura.protocols import Array
 
 __all__ = ["Poisson"]
 
 
-class Poisson(ExponentialFamily):
+class Poisson(ColumnFamily):
     """Columns of counts without an upper limit, independent given the component.
 
     Mean parameters are the rates, per unit of exposure where there is one, shape (K, D). They are kept above 1e-10: a
@@ -66,17 +66,29 @@ class Poisson(ExponentialFamily):
         if sp.issparse(x):
             factorials = sp.csr_matrix((gammaln(x.data + 1.0), x.indices, x.indptr), shape=x.shape)
             return -np.asarray(factorials.sum(axis=1)).ravel()
+        return super().log_base_measure(x)
+
+    def column_log_base(self, x: Array) -> Array:
+        """x log e - log x!, shape (P, B)."""
         counts = self.statistics(x)
         scaled = xlogy(counts, x[-1]) if self.exposed else 0.0
-        return np.asarray((scaled - gammaln(counts + 1.0)).sum(axis=0))
+        return np.asarray(scaled - gammaln(counts + 1.0))
 
     def exposure(self, x: Any) -> Array | None:
         """The last column, where it is the exposure."""
         return x[-1] if self.exposed else None
 
-    def log_normalizer(self, natural: Array) -> Array:
-        """Sum of the rates, shape (K,)."""
-        return np.asarray(np.exp(natural).sum(axis=1))
+    def column_normalizer(self, natural: Array) -> Array:
+        """The rates, shape (K, P)."""
+        return np.asarray(np.exp(natural))
+
+    def values(self, x: Any) -> Any:
+        """The counts."""
+        return self.statistics(x)
+
+    def parameters(self, natural: Array, names: Sequence[str]) -> list[tuple[str, str, Array]]:
+        """Rates."""
+        return [("rate", name, np.exp(natural[:, d])) for d, name in enumerate(self.labels(names))]
 
     def natural_from_mean(self, mean: Array) -> Array:
         """Log rates above the floor."""

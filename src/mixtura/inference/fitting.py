@@ -189,7 +189,7 @@ def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -
     weight = _weights(sample)
     embedding = sample.embed(sample.x, weight)[0]
     source = sample.source()
-    soft = 0.0 if problem.components.centred else 0.1
+    soft = 0.0 if np.all(problem.components.centred) else 0.1
     return [
         Start(
             rule,
@@ -212,7 +212,7 @@ def _sieved(
     source = sample.source()
     size = 1 if problem.n_components == 1 else _CANDIDATES * settings.n_init
     candidates = []
-    for rule, which, soft in _recipe(len(embeddings), size, hard=problem.components.centred):
+    for rule, which, soft in _recipe(len(embeddings), size, hard=bool(np.all(problem.components.centred))):
         seed = int(rng.integers(2**31 - 1))
         make = partial(_make, sample, source, embeddings[which], weight, rule, seed, soft=soft)
         candidates.append(Start(f"{rule}, embedding {which + 1}", seed, make))

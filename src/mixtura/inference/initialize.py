@@ -17,8 +17,10 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 
+from mixtura.components import hooks
 from mixtura.executors import Serial
-from mixtura.families import ExponentialFamily
+from mixtura.families import ExponentialFamily, FamilyComponents
+from mixtura.families.multinomial import hellinger
 from mixtura.protocols import Array, Component, Encoding, Source, Structure
 from mixtura.statistics import Statistics, total
 from mixtura.structures import LatentMixture
@@ -26,6 +28,7 @@ from mixtura.structures import LatentMixture
 __all__ = [
     "PARTITIONS",
     "StructureMaker",
+    "component_embeddings",
     "count_embeddings",
     "family_embeddings",
     "from_responsibilities",
@@ -117,23 +120,33 @@ def gaussian_embeddings(x: Array, weight: Array) -> list[Array]:
 
 def count_embeddings(x: Any, weight: Array) -> list[Any]:
     """Square roots of each row's shares: Euclidean distance is then Hellinger's."""
-    if sp.issparse(x):
-        totals = np.asarray(x.sum(axis=1), dtype=np.float64).ravel()
-        rows = sp.diags_array(1.0 / np.where(totals > 0, totals, 1.0)) @ x
-        return [sp.csr_matrix(rows).sqrt()]
-    totals = x.sum(axis=1, keepdims=True)
-    return [np.sqrt(x / np.where(totals > 0, totals, 1.0))]
+    return [hellinger(x) if sp.issparse(x) else np.ascontiguousarray(hellinger(x.T).T)]
+
+
+def component_embeddings(component: Component) -> Callable[[Any, Array], list[Any]]:
+    """The embeddings of rows (n, D) under a component: its features as Gaussian rows are offered, or as they are.
+
+    Missing features are the mean of their column: only starts are looked for here.
+    """
+
+    def embed(x: Any, weight: Array) -> list[Any]:
+        found = hooks.features(component, x if sp.issparse(x) else x.T)
+        if sp.issparse(found):
+            return [found]
+        rows = np.ascontiguousarray(found.T)
+        gaps = np.isnan(rows)
+        if gaps.any():
+            shown = (weight > 0)[:, None] & ~gaps
+            means = np.where(shown, rows, 0.0).sum(axis=0) / np.maximum(shown.sum(axis=0), 1)
+            rows = np.where(gaps, means, rows)
+        return gaussian_embeddings(rows, weight) if hooks.is_standardized(component) else [rows]
+
+    return embed
 
 
 def family_embeddings(family: ExponentialFamily) -> Callable[[Any, Array], list[Any]]:
-    """The embeddings of rows (n, D) under a family: its features as Gaussian rows are offered, or as they are where sparse."""
-
-    def embed(x: Any, weight: Array) -> list[Any]:
-        if sp.issparse(x):
-            return [family.features(x)]
-        return gaussian_embeddings(np.ascontiguousarray(family.features(x.T).T), weight)
-
-    return embed
+    """The embeddings of rows (n, D) under a family."""
+    return component_embeddings(FamilyComponents(family))
 
 
 def from_responsibilities(

@@ -63,6 +63,10 @@ class Problem:
         The same rows under a simpler structure, in which starts are looked for. None looks for them in this one.
     nested : tuple of Nested, default ()
         Special cases, each fitted as if it were alone; their fits are starts that no result falls below.
+    covariates : ndarray, shape (N, Q), optional
+        What the law of the states may depend on.
+    allowed : ndarray of bool, shape (N, K), optional
+        States that every row may have; None: all.
     """
 
     x: Any
@@ -76,6 +80,8 @@ class Problem:
     unit_offsets: Array | None = None
     screen: Problem | None = None
     nested: tuple[Nested, ...] = ()
+    covariates: Array | None = None
+    allowed: Array | None = None
 
     def started(self, make: Callable[[], LatentMixture]) -> LatentMixture:
         """A start found in `screen`, under this problem's structure."""
@@ -91,7 +97,15 @@ class Problem:
             rows = _SPARSE_ROWS
         else:
             rows = block_rows(self.components.n_statistics(self.encoding.n_features), self.n_components)
-        return make_source(self.x, self.encoding, self.sample_weight, self.unit_offsets, rows)
+        return make_source(
+            self.x,
+            self.encoding,
+            self.sample_weight,
+            self.unit_offsets,
+            rows,
+            self.covariates,
+            self.allowed,
+        )
 
     def sample(self, size: int, rng: np.random.Generator) -> Problem:
         """The same problem on at most `size` random rows of positive weight."""
@@ -102,5 +116,8 @@ class Problem:
             return self
         chosen = np.sort(rng.choice(n_usable, size=min(size, n_usable), replace=False))
         rows = chosen if positive is None else positive[chosen]
-        weight = None if self.sample_weight is None else self.sample_weight[rows]
-        return replace(self, x=self.x[rows], sample_weight=weight)
+        weight, covariates, allowed = (
+            None if table is None else table[rows]
+            for table in (self.sample_weight, self.covariates, self.allowed)
+        )
+        return replace(self, x=self.x[rows], sample_weight=weight, covariates=covariates, allowed=allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data import has_missing
 from mixtura.exceptions import InvalidParameterError
 from mixtura.executors import Serial
 from mixtura.inference import criteria
@@ -44,6 +46,7 @@ class Prediction:
     ) -> Iterator[tuple[slice, Batch, LatentMixture]]:
         """Blocks of rows with the fitted model and where they belong."""
         model = self._model()
+        model = replace(model, encoding=replace(model.encoding, missing=has_missing(X)))
         problem = Problem(
             X,
             sample_weight,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
+from itertools import groupby, product
 from typing import Any
 
 import numpy as np
 
-from mixtura.families import FamilyComponents
+from mixtura.components import hooks
 from mixtura.inference.restarts import agreeing
 
 __all__ = ["as_html", "as_text", "tidy"]
 
-_WIDEST = 8  # columns of a parameter table before it is cut
-# Attributes with a row a component and a number a column, and what such a number is.
-_CENTRES = {"means_": "mean", "profiles_": "probability", "probabilities_": "probability", "rates_": "rate"}
+_WIDEST = 9  # parameters of a component in the table before it is cut
 
 
 def _facts(mixture: Any) -> list[tuple[str, str]]:
@@ -47,40 +47,26 @@ def _names(mixture: Any) -> list[str]:
     )
 
 
-def _centres(mixture: Any) -> list[tuple[str, list[str], Any]]:
-    """Tables with a row a component: what their numbers are, the names of their columns, and the numbers."""
-    names = _names(mixture)
-    found = [
-        (kind, names, getattr(mixture, name)) for name, kind in _CENTRES.items() if hasattr(mixture, name)
-    ]
-    components = getattr(mixture, "components_", None)
-    if isinstance(components, FamilyComponents):
-        found.append(("mean", components.family.labels(names), components.mean))
-    return found
+def _parameters(mixture: Any) -> list[hooks.Parameter]:
+    """The parameters of the components, by name."""
+    model = mixture._model()
+    return hooks.table(model.components, _names(mixture), model.encoding.origin)
 
 
 def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one component a row, largest first, with its weight and its mean or profile."""
-    tables = _centres(mixture)
-    order = np.argsort(mixture.weights_)[::-1]
-    if not tables:
-        return ["component", "weight"], [[str(k), f"{mixture.weights_[k]:.4f}"] for k in order]
-    _, names, centres = tables[0]
-    shown, concentrations = names[:_WIDEST], _concentrations(mixture)
-    more = ["concentration"] if len(concentrations) else []
-    header = ["component", "weight", *more, *shown, *(["..."] if len(names) > _WIDEST else [])]
+    """Header and rows: one component a row, largest first, with its weight and its parameters but covariances."""
+    single = [row for row in _parameters(mixture) if not row.other_feature]
+    twice = Counter(row.feature for row in single)
+    labels = [
+        f"{row.name} {row.feature}" if twice[row.feature] > 1 else row.feature or row.name for row in single
+    ]
+    more = [""] if len(single) > _WIDEST else []
+    header = ["component", "weight", *labels[:_WIDEST], *("..." for _ in more)]
     rows = []
-    for k in order:
-        values = [*([concentrations[k]] if more else []), *np.atleast_1d(centres[k])[:_WIDEST]]
-        cells = [f"{value:.4g}" for value in values]
-        rows.append([str(k), f"{mixture.weights_[k]:.4f}", *cells, *([""] if len(names) > _WIDEST else [])])
+    for k in np.argsort(mixture.weights_)[::-1]:
+        values = [f"{row.values[k]:.4g}" for row in single[:_WIDEST]]
+        rows.append([str(k), f"{mixture.weights_[k]:.4f}", *values, *more])
     return header, rows
-
-
-def _concentrations(mixture: Any) -> Any:
-    """Concentration of each component; empty where components have none (that of a law of groups is one number)."""
-    values = getattr(mixture, "concentration_", ())
-    return values if np.ndim(values) else ()
 
 
 def as_text(mixture: Any) -> str:
@@ -114,27 +100,10 @@ def as_html(mixture: Any) -> str:
 
 def tidy(mixture: Any) -> dict[str, list[Any]]:
     """Parameters, one value a row: component, parameter, feature, other_feature, value."""
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("component", "parameter", "feature", "other_feature", "value")
-    }
-    names = _names(mixture)
-
-    def add(component: int, parameter: str, feature: str, other: str, value: float) -> None:
-        for name, item in zip(columns, (component, parameter, feature, other, float(value)), strict=True):
-            columns[name].append(item)
-
-    for k, weight in enumerate(mixture.weights_):
-        add(k, "weight", "", "", weight)
-    for k, value in enumerate(_concentrations(mixture)):
-        add(k, "concentration", "", "", value)
-    for parameter, labels, table in _centres(mixture):
-        for k, row in enumerate(table):
-            for name, value in zip(labels, row, strict=True):
-                add(k, parameter, name, "", value)
-    if hasattr(mixture, "covariances_"):
-        matrices = mixture._model().components.matrices
-        for k, matrix in enumerate(matrices):
-            for i, one in enumerate(names):
-                for j in range(i, len(names)):
-                    add(k, "covariance", one, names[j], matrix[i, j])
-    return columns
+    rows: list[tuple[Any, ...]] = [(k, "weight", "", "", weight) for k, weight in enumerate(mixture.weights_)]
+    for _, group in groupby(_parameters(mixture), key=lambda row: row.name):
+        pairs = product(range(len(mixture.weights_)), list(group))
+        rows += [(k, row.name, row.feature, row.other_feature, row.values[k]) for k, row in pairs]
+    names = ("component", "parameter", "feature", "other_feature", "value")
+    columns: dict[str, list[Any]] = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    return columns | {"value": [float(value) for value in columns["value"]]}

@@ -8,24 +8,26 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from mixtura.components import hooks
+from mixtura.data import has_missing
 from mixtura.exceptions import InvalidDataError
 from mixtura.families import ExponentialFamily
-from mixtura.protocols import Array
+from mixtura.protocols import Array, Component
 
-__all__ = ["canonical", "check_support", "refuse_negative"]
+__all__ = ["canonical", "check_missing", "check_support", "refuse_negative"]
 
 
-def check_support(estimator: Any, family: ExponentialFamily, X: Any, todo: str = "") -> None:
-    """Refuse values outside the support of a family.
+def check_support(estimator: Any, component: Component | ExponentialFamily, X: Any, todo: str = "") -> None:
+    """Refuse values outside the support of a component.
 
     Parameters
     ----------
     estimator : BaseMixture
         Whose name and columns the message tells.
-    family : ExponentialFamily
+    component : Component or ExponentialFamily
         What the components are.
     X : ndarray (N, D) or csr_matrix (N, D)
-        Finite rows.
+        Finite rows, or missing cells where the component may have them.
     todo : str, optional
         What else than correcting the value helps.
 
@@ -34,16 +36,49 @@ def check_support(estimator: Any, family: ExponentialFamily, X: Any, todo: str =
     InvalidDataError
         Naming the first row and column of such a value.
     """
-    # Dense rows are feature-major for a family; the stored values of sparse ones are in one line.
-    found = _first_bad(X, lambda values: _outside(family, values.T).T)
+    # Dense rows are feature-major for a component; the stored values of sparse ones are in one line.
+    found = _first_bad(X, lambda values: _outside(component, values.T).T)
     if found is None:
         return
     row, column, value = found
+    kind, support = (
+        getattr(component, name, default)
+        for name, default in (("name", "component"), ("support", "a value inside the support"))
+    )
     msg = (
         f"{type(estimator).__name__}: row {row}, column {_column_name(estimator, column)} is {value:g}; expected "
-        f"{family.support} ({family.name}). Correct the value or leave the row out{todo}."
+        f"{support} ({kind}). Correct the value or leave the row out{todo}."
     )
     raise InvalidDataError(msg)
+
+
+def check_missing(estimator: Any, component: Component, X: Any, *, fitting: bool) -> None:
+    """Refuse missing cells where the component cannot leave them out and, in a fit, columns without any value.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the first row and column of such a cell, or the column.
+    """
+    if not has_missing(X):
+        return
+    gaps = np.isnan(X)
+    if not hooks.is_marginal(component):
+        row, column = (int(index) for index in np.argwhere(gaps)[0])
+        kind = getattr(component, "name", type(component).__name__)
+        msg = (
+            f"{type(estimator).__name__}: row {row}, column {_column_name(estimator, column)} is missing (NaN), but the {kind} "
+            "component cannot leave out single cells of a row: its density has no closed marginal here. Leave such rows out, "
+            "or fill them in and say so."
+        )
+        raise InvalidDataError(msg)
+    never = np.flatnonzero(gaps.all(axis=0))
+    if never.size and fitting:
+        msg = (
+            f"{type(estimator).__name__}: column {_column_name(estimator, int(never[0]))} is missing (NaN) in every row; "
+            "expected at least one value. Leave the column out."
+        )
+        raise InvalidDataError(msg)
 
 
 def refuse_negative(estimator: Any, X: Any, todo: str) -> None:
@@ -67,8 +102,8 @@ def canonical(X: Any) -> Any:
     return X
 
 
-def _outside(family: ExponentialFamily, values: Array) -> Array:
-    bad = family.outside(values)
+def _outside(component: Any, values: Array) -> Array:
+    bad = hooks.outside(component, values)
     return np.zeros(values.shape, dtype=bool) if bad is None else bad
 
 

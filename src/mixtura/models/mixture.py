@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from mixtura.components import DirichletMultinomial, Gaussian
-from mixtura.data import column_encoding, count_encoding
+from mixtura.components import DirichletMultinomial, Gaussian, hooks
+from mixtura.data import mixed_encoding
 from mixtura.exceptions import InvalidParameterError, ModelFileError
 from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.initialize import count_embeddings, family_embeddings, gaussian_embeddings
+from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
-from mixtura.models._support import check_support
+from mixtura.models._support import check_missing, check_support
 from mixtura.protocols import Array, Component, Executor
 from mixtura.structures import Independent, LatentMixture
 
@@ -117,11 +116,16 @@ class Mixture(BaseMixture):
         if not sp.issparse(X) and len(shape) == 1:
             X = np.reshape(X, (-1, 1))
         component = self._component
-        family = component.family if isinstance(component, FamilyComponents) else None
-        sparse = not component.centred if family is None else family.sparse
-        X = validate_data(self, X, reset=reset, accept_sparse="csr" if sparse else False, dtype=np.float64)
-        if family is not None:
-            check_support(self, family, X)
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr" if _takes_sparse(component) else False,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+        )
+        check_missing(self, component, X, fitting=reset)
+        check_support(self, component, X)
         return X
 
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
@@ -129,10 +133,10 @@ class Mixture(BaseMixture):
         return Problem(
             X,
             sample_weight,
-            column_encoding(X, sample_weight) if component.centred else count_encoding(X),
+            mixed_encoding(X, sample_weight, hooks.centred_columns(component, X.shape[1])),
             component,
             lambda counts: Independent(np.log(np.maximum(counts, 1e-300))),
-            _embeddings(component),
+            component_embeddings(component),
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
@@ -140,11 +144,10 @@ class Mixture(BaseMixture):
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         if self.warm_start and hasattr(self, "components_"):
             return self._from_fitted(problem, self)
-        given = ("_mean", "_natural", "_alpha")
-        blank = all(getattr(problem.components, name, None) is None for name in given)
-        if blank:
+        if hooks.is_blank(problem.components):
             return None
-        start = _shifted(problem.components, problem.encoding.origin)
+        origin = problem.encoding.origin
+        start = problem.components if origin is None else hooks.moved(problem.components, origin)
         return LatentMixture(start, Independent(np.zeros(start.n_components)), problem.encoding)
 
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
@@ -152,9 +155,9 @@ class Mixture(BaseMixture):
             msg = f"init_params is a fitted {type(other).__name__}; expected a fitted Mixture of the same components."
             raise InvalidParameterError(msg)
         origin = problem.encoding.origin
-        components = (
-            other.components_ if origin is None else _shifted(other.components_, origin - other.origin_)
-        )
+        components = other.components_
+        if origin is not None:
+            components = hooks.moved(components, origin - other.origin_)
         return LatentMixture(components, Independent(np.log(other.weights_)), problem.encoding)
 
     def _publish(self, result: FitResult) -> None:
@@ -182,19 +185,7 @@ class Mixture(BaseMixture):
         raise ModelFileError(msg)
 
 
-def _embeddings(component: Component) -> Callable[[Any, Array], list[Any]]:
-    """Where starts are looked for."""
-    if isinstance(component, MultinomialComponents | DirichletMultinomial):
-        return count_embeddings
-    return (
-        family_embeddings(component.family)
-        if isinstance(component, FamilyComponents)
-        else gaussian_embeddings
-    )
-
-
-def _shifted(component: Component, origin: Array | None) -> Any:
-    """The component with its locations about another origin."""
-    if origin is None or not isinstance(component, Gaussian):
-        return copy.copy(component)
-    return component.replace(component.mean - origin, component.covariance)
+def _takes_sparse(component: Component) -> bool:
+    """Whether rows may be a CSR matrix."""
+    family = component.family if isinstance(component, FamilyComponents) else None
+    return isinstance(component, DirichletMultinomial) if family is None else family.sparse

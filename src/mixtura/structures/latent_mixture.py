@@ -69,17 +69,17 @@ class LatentMixture:
     def infer(self, batch: Batch, memory: Memory) -> Inference:
         """Log evidence of each unit and responsibilities of each row."""
         block = self.components.encode(batch.x, self.encoding)
-        return self.structure.infer(self.components.log_prob(block), batch, memory)
+        return self.structure.infer(restricted(self.components.log_prob(block), batch), batch, memory)
 
     def summarize(self, batch: Batch, memory: Memory) -> Statistics:
         """Expected statistics of a batch (docs/architecture.md, the straight line)."""
         kernel = fused(self.components, self.structure)
-        if kernel is not None:
+        if kernel is not None and batch.allowed is None:
             stats = kernel(self.components, self.structure, batch, memory, self.encoding)
             if stats is not None:
                 return self._checked(stats, batch)
         block = self.components.encode(batch.x, self.encoding)
-        scores = self.components.log_prob(block)
+        scores = restricted(self.components.log_prob(block), batch)
         log_evidence, resp, structure = self.structure.infer(scores, batch, memory)
         weight = np.ones(len(log_evidence)) if self.structure.weights_inside else batch.sample_weight
         stats = Statistics(
@@ -151,6 +151,13 @@ class LatentMixture:
         return replace(
             self, components=self.components.take(components), structure=self.structure.take(components)
         )
+
+
+def restricted(scores: Array, batch: Batch) -> Array:
+    """Scores (K, B) in which states that a row may not have are impossible; overwritten."""
+    if batch.allowed is not None:
+        scores[~batch.allowed] = -np.inf
+    return scores
 
 
 def weighted_sum(values: Array, weight: Array) -> float:

@@ -1,0 +1,91 @@
+"""What a component may say beside its contract, with what is taken where it says nothing.
+
+The hooks are listed in :class:`mixtura.protocols.Component`; callers read them here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mixtura.protocols import Array, Component
+
+__all__ = [
+    "Parameter",
+    "centred_columns",
+    "features",
+    "is_blank",
+    "is_marginal",
+    "is_standardized",
+    "moved",
+    "outside",
+    "table",
+]
+
+
+class Parameter(NamedTuple):
+    """One number of every component that a user reads.
+
+    Parameters
+    ----------
+    name : str
+        What it is: ``"mean"``, ``"covariance"``, ``"shape"``.
+    feature : str
+        Column, or empty.
+    other_feature : str
+        Second column, of a covariance; else empty.
+    values : ndarray, shape (K,)
+        In units of the data.
+    """
+
+    name: str
+    feature: str
+    other_feature: str
+    values: Array
+
+
+def is_blank(component: Component) -> bool:
+    """Whether a component has no parameters yet."""
+    return bool(getattr(component, "blank", False))
+
+
+def is_marginal(component: Component) -> bool:
+    """Whether missing cells are integrated over."""
+    return bool(getattr(component, "marginal", False))
+
+
+def is_standardized(component: Component) -> bool:
+    """Whether the scales of `features` mean nothing, so that starts may change them."""
+    return bool(getattr(component, "standardized", True))
+
+
+def centred_columns(component: Component, n_features: int) -> Array:
+    """Which columns are taken about their mean, shape (D,)."""
+    return np.broadcast_to(np.asarray(component.centred, dtype=bool), (n_features,))
+
+
+def moved(component: Component, by: Array) -> Component:
+    """The component with locations minus `by`, shape (D,), in the columns that are centred."""
+    move = getattr(component, "moved", None)
+    return copy.copy(component) if move is None else move(by)
+
+
+def outside(component: Component, x: Any) -> Array | None:
+    """Mask of the values (of the stored ones, where sparse) that the component cannot have; None: all are possible."""
+    test = getattr(component, "outside", None)
+    return None if test is None else test(x)
+
+
+def features(component: Component, x: Any) -> Any:
+    """Rows (F, B), or CSR (B, F), between which Euclidean distances mean something."""
+    make = getattr(component, "features", None)
+    return x if make is None else make(x)
+
+
+def table(component: Component, names: Sequence[str], origin: Array | None) -> list[Parameter]:
+    """Parameters by name; empty where the component does not say."""
+    make = getattr(component, "table", None)
+    return [] if make is None else [Parameter(*row) for row in make(names, origin)]
