@@ -57,6 +57,8 @@ class CovarianceModel(ABC):
     name = "covariance"
     #: Whether all components share one covariance (its second moments need no responsibilities).
     pooled = False
+    #: Whether columns are independent within a component: a missing cell then leaves its own terms out.
+    independent_columns = False
     #: Largest D scored through packed products; above it every component whitens by itself.
     packed_limit = 1 << 30
 
@@ -292,6 +294,7 @@ class Diagonal(CovarianceModel):
     """Every component has its own variances; columns are independent within a component."""
 
     name = "diag"
+    independent_columns = True
 
     def n_second(self, n_features: int) -> int:
         """D."""

@@ -399,7 +399,9 @@ class Gaussian:
         """Two halves about mean plus and minus sqrt(2 lambda / pi) along the main axis: the halves of a Gaussian."""
         count, total_sum = stats["count"][component], stats["sum_x"][component]
         axis_variance, axis = np.linalg.eigh(self.matrices[component])
-        shift = np.sqrt(2.0 * axis_variance[-1] / np.pi) * axis[:, -1]
+        # The sums may know of less variance than the parameters, which are a step older.
+        variance = min(axis_variance[-1], self._variance_along(axis[:, -1], stats, component))
+        shift = np.sqrt(2.0 * variance / np.pi) * axis[:, -1]
         halves = stats.take([*range(len(stats["count"])), component])
         for index, sign in ((component, 1.0), (-1, -1.0)):
             halves["count"][index] = 0.5 * count
@@ -411,6 +413,20 @@ class Gaussian:
                 cross = sign * 0.5 * count * np.outer(shift, origin_mean)
                 halves["sum_xx"][index] += _as_form(cross + cross.T, halves["sum_xx"][index])
         return halves
+
+    def _variance_along(self, axis: Array, stats: Statistics, component: int) -> float:
+        """Variance of the rows of one component along a unit vector (D,), as the sums have it."""
+        if self.model.pooled:
+            return np.inf
+        count, row = stats["count"][component], np.atleast_1d(stats["sum_xx"][component])
+        second = _as_form(np.outer(axis, axis), row)
+        if row.size == len(axis) * (len(axis) + 1) // 2 and len(axis) > 1:
+            second = pack_symmetric(np.outer(axis, axis) * (2.0 - np.eye(len(axis))))
+        elif row.size == 1:
+            second = second / len(axis)
+        mean = stats["sum_x"][component] / count
+        centre = (axis @ mean) ** 2 if row.size > 1 else mean @ mean / len(axis)
+        return max(float(second @ row / count - centre), 0.0)
 
     # --- the rest of the contract -----------------------------------------------------------------------------
     def coordinates(self) -> Array:
