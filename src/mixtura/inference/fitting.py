@@ -271,9 +271,13 @@ def _make(
 ) -> LatentMixture:
     rng = np.random.default_rng(seed)
     resp = initialize.PARTITIONS[rule](embedding, weight, sample.n_components, rng)
+    if sample.allowed is not None:
+        resp = initialize.among(resp, sample.allowed)
     if soft or not resp.any(axis=0).all():  # fewer distinct rows than components: let all of them share
         soft = soft or 0.1
         resp = initialize.soften(resp, soft)
+        if sample.allowed is not None:
+            resp = initialize.among(resp, sample.allowed)
     return initialize.from_responsibilities(
         resp, source, sample.components, sample.structure, sample.encoding
     )

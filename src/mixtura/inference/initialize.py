@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
@@ -28,6 +29,7 @@ from mixtura.structures import LatentMixture
 __all__ = [
     "PARTITIONS",
     "StructureMaker",
+    "among",
     "component_embeddings",
     "count_embeddings",
     "family_embeddings",
@@ -100,6 +102,40 @@ def one_hot(labels: Array, n_components: int) -> Array:
 def soften(resp: Array, share: float = 0.1) -> Array:
     """Give a share of every row to all components, so that none starts on a single row."""
     return (1.0 - share) * resp + share / resp.shape[1]
+
+
+def among(resp: Array, allowed: Array) -> Array:
+    """Responsibilities in which every row has only states that it may have.
+
+    The parts of a partition have no names, so they are first matched with the states by the rows that say something about
+    these (the most weight in common).
+
+    Parameters
+    ----------
+    resp : ndarray, shape (n, K)
+        One row per row of the sample; columns are parts.
+    allowed : ndarray of bool, shape (n, K)
+        States that every row may have, at least one.
+
+    Returns
+    -------
+    ndarray, shape (n, K)
+        Rows sum to one; columns are states.
+
+    Examples
+    --------
+    >>> among(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[False, True], [True, True]]))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    known = allowed / allowed.sum(axis=1, keepdims=True) - 1.0 / allowed.shape[1]
+    state, part = linear_sum_assignment(-known.T @ resp)
+    matched = np.empty_like(resp)
+    matched[:, state] = resp[:, part]
+    matched *= allowed
+    lost = ~(matched.sum(axis=1) > 0)
+    matched[lost] = allowed[lost]
+    return np.asarray(matched / matched.sum(axis=1, keepdims=True))
 
 
 def gaussian_embeddings(x: Array, weight: Array) -> list[Array]:

@@ -83,6 +83,14 @@ class Problem:
     covariates: Array | None = None
     allowed: Array | None = None
 
+    def restricted(self, allowed: Array | None) -> Problem:
+        """The same problem, with the states that every row may have, shape (N, K); None: all."""
+        if allowed is self.allowed:
+            return self
+        screen = None if self.screen is None else self.screen.restricted(allowed)
+        nested = tuple(one._replace(problem=one.problem.restricted(allowed)) for one in self.nested)
+        return replace(self, allowed=allowed, screen=screen, nested=nested)
+
     def started(self, make: Callable[[], LatentMixture]) -> LatentMixture:
         """A start found in `screen`, under this problem's structure."""
         model = make()

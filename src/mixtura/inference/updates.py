@@ -83,6 +83,8 @@ class Reseed:
             largest = int(np.argmax(_counts(stats)))
             stats = model.split(stats, largest)
             model = model.take([*range(_counts(stats).size - 1), largest])
+        order = np.argsort(np.concatenate([kept, bad]))  # every other component keeps its number
+        model, stats = model.take(order), stats.take(order)
         return Repair(model, stats, f"reseeded component(s) {_names(bad)} by splitting the largest")
 
 

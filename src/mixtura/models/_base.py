@@ -36,6 +36,7 @@ from mixtura.inference.progress import FitProgress
 from mixtura.inference.restarts import StartResult, agreeing
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import policy
+from mixtura.models._labels import allowed_components
 from mixtura.models._output import Output
 from mixtura.models._predict import Prediction
 from mixtura.protocols import Array, Executor
@@ -118,7 +119,7 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
         return new
 
     # --- fitting ----------------------------------------------------------------------------------------------
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, labels: Any = None) -> Self:
         """Learn the mixture.
 
         Parameters
@@ -129,6 +130,9 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
             For scikit-learn's pipelines.
         sample_weight : array_like, shape (n_samples,), optional
             Non-negative weights; an integer weight is the same as repeating the row.
+        labels : array_like, optional
+            What is known of the rows' components: numbers from 0 to K - 1, shape (n_samples,), where -1 or NaN says nothing;
+            or a mask of the components that each row may have, shape (n_samples, n_components).
 
         Returns
         -------
@@ -144,7 +148,14 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
         X = self._validate(X, reset=True)
         weight = self._check_weight(sample_weight, X.shape[0])
         self._check_rows(X, weight)
-        self._fit(self._problem(X, weight))
+        allowed = allowed_components(labels, X.shape[0], self.n_components)
+        if allowed is not None and self.on_degenerate == "drop":
+            msg = (
+                "on_degenerate is 'drop', but labels name components by number, which would change. Expected 'reseed', "
+                "'raise' or 'prior' with labels."
+            )
+            raise InvalidParameterError(msg)
+        self._fit(self._problem(X, weight).restricted(allowed))
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
@@ -181,7 +192,7 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
         if not isinstance(self.init_params, BaseMixture):
             return self._given(problem, rng)
         model = self._from_fitted(problem, self.init_params)
-        return resized(model, problem.source(), self.n_components, self._executor(problem))
+        return resized(model, problem.restricted(None).source(), self.n_components, self._executor(problem))
 
     def _finish(self, fitted: Fitted) -> None:
         best = fitted.best
