@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import mixtura
-from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture
+from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
 from mixtura.exceptions import ModelFileError, OutputError
 from mixtura.models import DirichletMultinomialMixture
 
@@ -113,13 +113,6 @@ def test_the_file_holds_numbers_and_text_only(tmp_path):
 def test_models_travel_between_processes_as_plain_values():
     model = fitted("grouped")
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).profiles_, model.profiles_)
-
-
-def test_a_mixture_of_any_component_says_that_it_has_no_file(tmp_path):
-    model = Mixture(n_components=2, random_state=0).fit(ROWS)
-    with pytest.raises(ModelFileError, match=r"cannot be saved.*Use one of these"):
-        model.save(tmp_path / "model.mixtura")
-    assert not list(tmp_path.iterdir())
 
 
 def test_before_the_fit_there_is_nothing_to_save(tmp_path):

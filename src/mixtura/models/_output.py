@@ -13,7 +13,7 @@ from mixtura.exceptions import ModelFileError
 from mixtura.inference.restarts import StartResult
 from mixtura.inference.stopping import Reason
 from mixtura.models import _summary
-from mixtura.persistence import ModelFile, write_model_file
+from mixtura.persistence import ModelFile, from_plain, to_plain, write_model_file
 from mixtura.protocols import Array
 
 __all__ = ["Output"]
@@ -26,6 +26,8 @@ class Output:
     _unsaved: ClassVar[tuple[str, ...]] = ("callbacks", "executor", "random_state")
     #: Fitted arrays that a model file holds.
     _saved_arrays: ClassVar[tuple[str, ...]] = ()
+    #: Attributes, fitted or not, that are components or families, or collections of texts and arrays.
+    _saved_objects: ClassVar[tuple[str, ...]] = ()
 
     # Set by the fit, or given by the other bases; declared for the type checker.
     random_state: Any
@@ -126,6 +128,9 @@ class Output:
             "best_start_",
         )
         attributes: dict[str, Any] = {name: getattr(self, name) for name in scalars}
+        attributes["objects"] = {
+            name: to_plain(getattr(self, name), arrays, name) for name in self._saved_objects
+        }
         attributes["events_"] = list(self.events_)
         attributes["starts_"] = [
             {**vars(start), "reason": str(start.reason), "history": list(start.history)}
@@ -153,10 +158,15 @@ class Output:
             )
             raise ModelFileError(msg)
         estimator = cls(**content.settings)
-        for name, value in content.attributes.items():
+        attributes = dict(content.attributes)
+        objects = attributes.pop("objects", {})
+        for name, value in attributes.items():
             setattr(estimator, name, value)
-        for name, value in content.arrays.items():
-            setattr(estimator, name, value)
+        for name in (*cls._saved_arrays, "lower_bounds_"):
+            if name in content.arrays:
+                setattr(estimator, name, content.arrays[name])
+        for name, plain in objects.items():
+            setattr(estimator, name, from_plain(plain, content.arrays))
         estimator.lower_bounds_ = [float(value) for value in content.arrays["lower_bounds_"]]
         estimator.events_ = tuple(content.attributes["events_"])
         estimator.starts_ = tuple(_start_from(item) for item in content.attributes["starts_"])

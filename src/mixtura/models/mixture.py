@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from mixtura.components import DirichletMultinomial, Gaussian, hooks
 from mixtura.data import mixed_encoding
-from mixtura.exceptions import InvalidParameterError, ModelFileError
+from mixtura.exceptions import InvalidParameterError
 from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
 from mixtura.families.multinomial import MultinomialComponents
 from mixtura.inference.driver import FitResult, Progress
@@ -61,7 +61,8 @@ class Mixture(BaseMixture):
     np.float64(0.75)
     """
 
-    _unsaved = (*BaseMixture._unsaved, "components")
+    _saved_arrays = ("weights_",)
+    _saved_objects = ("components", "components_", "origin_", "_encoding")
 
     def __init__(
         self,
@@ -130,11 +131,12 @@ class Mixture(BaseMixture):
 
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
         component = self._component
+        encoding = mixed_encoding(X, sample_weight, hooks.centred_columns(component, X.shape[1]))
         return Problem(
             X,
             sample_weight,
-            mixed_encoding(X, sample_weight, hooks.centred_columns(component, X.shape[1])),
-            component,
+            encoding,
+            component if encoding.origin is None else hooks.moved(component, encoding.origin),
             lambda counts: Independent(np.log(np.maximum(counts, 1e-300))),
             component_embeddings(component),
             lambda _: Maximization(policy=policy(self.on_degenerate)),
@@ -146,8 +148,7 @@ class Mixture(BaseMixture):
             return self._from_fitted(problem, self)
         if hooks.is_blank(problem.components):
             return None
-        origin = problem.encoding.origin
-        start = problem.components if origin is None else hooks.moved(problem.components, origin)
+        start = problem.components
         return LatentMixture(start, Independent(np.zeros(start.n_components)), problem.encoding)
 
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
@@ -169,20 +170,6 @@ class Mixture(BaseMixture):
     def _model(self) -> LatentMixture:
         with np.errstate(divide="ignore"):
             return LatentMixture(self.components_, Independent(np.log(self.weights_)), self._encoding)
-
-    def save(self, path: Any) -> Any:
-        """A mixture of arbitrary components has no file format yet.
-
-        Raises
-        ------
-        ModelFileError
-            Always: save the parameters (`params_frame`), or use GaussianMixture or MultinomialMixture.
-        """
-        msg = (
-            f"A Mixture of {self._component!r} cannot be saved to '{path}': model files hold the named classes "
-            "(GaussianMixture, MultinomialMixture, GroupedMultinomialMixture) only. Use one of these where it fits."
-        )
-        raise ModelFileError(msg)
 
 
 def _takes_sparse(component: Component) -> bool:
