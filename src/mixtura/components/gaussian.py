@@ -21,7 +21,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from mixtura.components.covariance import CovarianceModel, Full
-from mixtura.components.partial import BlankBlock, MaskedBlock, PartialBlock, PatternBlock
+from mixtura.components.partial import BlankBlock, MaskedBlock, PartialBlock
+from mixtura.components.pattern_block import PatternBlock
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics, pack_symmetric

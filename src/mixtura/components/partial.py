@@ -1,11 +1,10 @@
 r"""Blocks of rows of which some lack cells, as Gaussians see them: scores, expected sums and conditional means.
 
-Three kinds do the same. `PatternBlock` takes any covariance structure, by the laws of :mod:`mixtura.components.patterns`.
 `MaskedBlock` is for columns that are independent within a component: a missing cell leaves its terms out. `BlankBlock` is for
-components without parameters, where missing cells are taken as drawn from the whole data.
+components without parameters, where missing cells are taken as drawn from the whole data. The third kind, for any covariance
+structure, is :class:`mixtura.components.pattern_block.PatternBlock`.
 
-Every method takes the Gaussians as an argument; only the rows belong to a block. The file is long because the three kinds
-stand side by side.
+Every method takes the Gaussians as an argument; only the rows belong to a block.
 """
 
 from __future__ import annotations
@@ -15,20 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.components.covariance import Full
-from mixtura.components.patterns import (
-    Conditional,
-    Patterns,
-    complete_sums,
-    conditional,
-    group_rows,
-    marginal_natural,
-    triangle,
-)
+from mixtura.components.patterns import triangle
 from mixtura.protocols import Array
-from mixtura.statistics import Statistics, pack_symmetric
+from mixtura.statistics import Statistics
 
-__all__ = ["BlankBlock", "MaskedBlock", "PartialBlock", "PatternBlock", "add_variances"]
+__all__ = ["BlankBlock", "MaskedBlock", "PartialBlock", "add_variances"]
 
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 
@@ -186,212 +176,6 @@ class MaskedBlock(PartialBlock):
     def fill(self, gaussian: Any, resp: Array) -> Array:
         """The components' means."""
         return np.where(self.gaps, gaussian.mean.T @ resp, self.x)
-
-
-class PatternBlock(PartialBlock):
-    """Rows under any covariance structure, by patterns of missing cells.
-
-    Parameters
-    ----------
-    complete : GaussianBlock
-        The rows that lack nothing.
-    x : ndarray, shape (D, B)
-        All rows about the encoding's origin, zero where cells are missing.
-    gaps : ndarray of bool, shape (D, B)
-        Missing cells.
-    own : bool
-        Whether components work about their own means.
-    """
-
-    def __init__(self, complete: Any, x: Array, gaps: Array, *, own: bool) -> None:
-        self.complete, self.gaps = complete, gaps
-        self.complete_rows = np.flatnonzero(~gaps.any(axis=0))
-        self.patterns: Patterns = group_rows(gaps)
-        self.groups = self.patterns.groups()
-        self.x = x[:, self.patterns.rows]
-        self.features: Array | None = None
-        if not own:
-            n_features = len(x)
-            self.features = np.empty((1 + n_features * (n_features + 3) // 2, self.x.shape[1]), x.dtype)
-            self.features[0] = 1.0
-            self.features[1 : 1 + n_features] = self.x
-            Full().second_order(self.x, self.features[1 + n_features :])
-        self._laws: tuple[Any, list[Conditional]] = (None, [])
-        self._natural: tuple[Any, list[tuple[Array, Array]]] = (None, [])
-
-    @property
-    def n_observed(self) -> Array:
-        """Observed cells of each row, shape (B,)."""
-        return np.asarray((~self.gaps).sum(axis=0))
-
-    # --- what the patterns' rows share: computed once for a block and its components ---------------------------
-    def laws(self, gaussian: Any) -> list[Conditional]:
-        """Conditional laws of each group."""
-        if self._laws[0] is not gaussian:
-            self._laws = (gaussian, [conditional(gaussian.precision, group) for group in self.groups])
-        return self._laws[1]
-
-    def marginals(self, gaussian: Any) -> list[tuple[Array, Array]]:
-        """Natural parameters and intercepts of each group."""
-        if self._natural[0] is not gaussian:
-            made = [
-                marginal_natural(gaussian.natural, gaussian.precision, gaussian.mean, group, law)
-                for group, law in zip(self.groups, self.laws(gaussian), strict=True)
-            ]
-            self._natural = (gaussian, made)
-        return self._natural[1]
-
-    # --- scores -----------------------------------------------------------------------------------------------
-    def log_prob(self, gaussian: Any) -> Array:
-        """Complete rows as ever, the others by pattern."""
-        found = self._marginal_scores(gaussian) if self.features is not None else self._own_scores(gaussian)
-        scores = np.empty((len(found), self.gaps.shape[1]), found.dtype)
-        scores[:, self.patterns.rows] = found
-        if self.complete_rows.size:
-            scores[:, self.complete_rows] = gaussian.log_prob(self.complete)
-        return scores
-
-    def _marginal_scores(self, gaussian: Any) -> Array:
-        """One product for each pattern, with the natural parameters of its marginal densities."""
-        features = self.features
-        assert features is not None  # noqa: S101 - for the type checker: the caller looked
-        scores = np.empty((gaussian.n_components, features.shape[1]), features.dtype)
-        for group, (natural, _) in zip(self.groups, self.marginals(gaussian), strict=True):
-            cast = natural.astype(features.dtype, copy=False)
-            for one, rows in zip(cast, self.patterns.spans(group.patterns), strict=True):
-                scores[:, rows] = one @ features[:, rows]
-        return scores
-
-    def _own_scores(self, gaussian: Any) -> Array:
-        """Whitened residuals in which missing cells are as the observed ones let expect."""
-        residuals = self._filled_residuals(gaussian)
-        scores = self._peaks(gaussian)
-        factor = gaussian.precision_cholesky
-        for k, residual in enumerate(residuals):
-            white = gaussian.model.whiten(residual, factor, k)
-            scores[k] -= 0.5 * np.einsum("db,db->b", white, white)
-        return scores
-
-    def peaks(self, gaussian: Any) -> Array:
-        """From the determinants of the marginal precisions."""
-        n_features = len(self.gaps)
-        half = np.broadcast_to(
-            gaussian.model.half_log_det(gaussian.precision_cholesky, n_features), (gaussian.n_components,)
-        )
-        peaks = np.repeat((half - 0.5 * n_features * _LOG_TWO_PI)[:, None], self.gaps.shape[1], axis=1)
-        peaks[:, self.patterns.rows] = self._peaks(gaussian)
-        return peaks
-
-    def _peaks(self, gaussian: Any) -> Array:
-        """The same for the rows that lack cells."""
-        n_features, n_components = len(self.gaps), gaussian.n_components
-        half = np.broadcast_to(
-            gaussian.model.half_log_det(gaussian.precision_cholesky, n_features), (n_components,)
-        )
-        by_pattern = np.empty((n_components, len(self.patterns.gaps)))
-        for group, law in zip(self.groups, self.laws(gaussian), strict=True):
-            size = group.observed.shape[1]
-            by_pattern[:, group.patterns] = (
-                (half - law.half_log_det - 0.5 * size * _LOG_TWO_PI).T if size else 0.0
-            )
-        return np.repeat(by_pattern, np.diff(self.patterns.offsets), axis=1)
-
-    def _filled_residuals(self, gaussian: Any) -> Array:
-        """Rows about each mean, missing cells at their conditional means, shape (K, D, R)."""
-        residuals = self.x - gaussian.mean[:, :, None]
-        for group, law, rows, pattern in self._each(gaussian):
-            observed, missing = group.observed[pattern], group.missing[pattern]
-            part = residuals[:, :, rows]
-            part[:, missing] = -(law.slope[pattern] @ part[:, observed])
-        return residuals
-
-    def _each(self, gaussian: Any) -> Any:
-        """Every pattern: its group, laws, rows and number in the group."""
-        for group, law in zip(self.groups, self.laws(gaussian), strict=True):
-            for pattern, rows in enumerate(self.patterns.spans(group.patterns)):
-                yield group, law, rows, pattern
-
-    # --- sums -------------------------------------------------------------------------------------------------
-    def moments(self, gaussian: Any, weight: Array, resp: Array) -> Statistics:
-        """Complete rows as ever; the others' sums over observed cells, completed pattern by pattern."""
-        rows = self.patterns.rows
-        same = weight is resp
-        mine = weight[:, rows]
-        args = (gaussian, mine, mine if same else resp[:, rows])
-        stats = self._completed(*args) if self.features is not None else self._own_moments(*args)
-        if not self.complete_rows.size:
-            return stats
-        mine = weight[:, self.complete_rows]
-        whole: Statistics = gaussian.moments(self.complete, mine, mine)
-        return whole + stats
-
-    def _completed(self, gaussian: Any, weight: Array, resp: Array) -> Statistics:
-        """Sums of T(x) for every pattern, then the laws."""
-        features = self.features
-        assert features is not None  # noqa: S101 - for the type checker: the caller looked
-        n_features = len(self.x)
-        total = np.zeros((len(weight), len(features)))
-        for group, law, (_, shift) in zip(
-            self.groups, self.laws(gaussian), self.marginals(gaussian), strict=True
-        ):
-            spans = list(self.patterns.spans(group.patterns))
-            sums = np.stack([weight[:, rows] @ features[:, rows].T for rows in spans]).astype(
-                np.float64, copy=False
-            )
-            count = sums[:, :, 0]
-            if weight is not resp:
-                count = np.add.reduceat(
-                    resp[:, spans[0].start : spans[-1].stop],
-                    self.patterns.offsets[:-1][group.patterns] - spans[0].start,
-                    axis=1,
-                ).T
-            complete_sums(sums, count, shift, group, law, n_features)
-            total += sums.sum(axis=0)
-        return self._statistics(
-            gaussian, total[:, 0], total[:, 1 : 1 + n_features], total[:, 1 + n_features :]
-        )
-
-    def _own_moments(self, gaussian: Any, weight: Array, resp: Array) -> Statistics:
-        """About each component's own mean."""
-        n_components, n_features = gaussian.mean.shape
-        residuals = self._filled_residuals(gaussian)
-        spread = np.zeros((n_components, n_features, n_features))
-        for group, law, rows, pattern in self._each(gaussian):
-            missing = group.missing[pattern]
-            within = resp[:, rows].sum(axis=1, dtype=np.float64)[:, None, None] * law.covariance[pattern]
-            spread[:, missing[:, None], missing] += within
-        second = np.empty((n_components, n_features * (n_features + 1) // 2))
-        for k, (residual, by) in enumerate(zip(residuals, weight, strict=True)):
-            weighted = residual * np.sqrt(by)
-            second[k] = pack_symmetric(weighted @ weighted.T)
-        first = np.einsum("kdr,kr->kd", residuals, weight)
-        stats = self._statistics(
-            gaussian, weight.sum(axis=1, dtype=np.float64), first, second + pack_symmetric(spread)
-        )
-        stats.origin = gaussian.mean
-        return stats
-
-    def _statistics(self, gaussian: Any, count: Array, first: Array, second: Array) -> Statistics:
-        """In the form of the covariance structure."""
-        n_features, model = len(self.gaps), gaussian.model
-        if model.pooled:
-            second = second.sum(axis=0, keepdims=True)
-        elif model.n_second(n_features) != second.shape[1]:
-            second = second[:, triangle(n_features).diagonal()]
-            if model.n_second(n_features) == 1:
-                second = second.sum(axis=1, keepdims=True)
-        shared = frozenset({"sum_xx"}) if model.pooled else frozenset()
-        return Statistics({"count": count, "sum_x": first, "sum_xx": second}, shared=shared)
-
-    def fill(self, gaussian: Any, resp: Array) -> Array:
-        """Conditional means by each component's law."""
-        rows = self.patterns.rows
-        means = self._filled_residuals(gaussian) + gaussian.mean[:, :, None]
-        filled = np.zeros(self.gaps.shape, self.x.dtype)
-        if self.complete_rows.size:
-            filled[:, self.complete_rows] = self.complete.x
-        filled[:, rows] = np.where(self.gaps[:, rows], np.einsum("kr,kdr->dr", resp[:, rows], means), self.x)
-        return filled
 
 
 def add_variances(second: Array, variances: Array, *, pooled: bool) -> None:

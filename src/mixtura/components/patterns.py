@@ -66,43 +66,32 @@ class Patterns(NamedTuple):
 
     Parameters
     ----------
+    complete : ndarray of int
+        Numbers of the rows that lack nothing.
     rows : ndarray of int, shape (R,)
-        Numbers of these rows in the block.
+        Numbers of the others, by pattern.
     offsets : ndarray of int, shape (G + 1,)
         Where each pattern begins in `rows`, and R at the end.
     gaps : ndarray of bool, shape (G, D)
         Which cells are missing; patterns with fewer come first.
+    groups : tuple of Group
+        Patterns by the number of missing cells.
     """
 
+    complete: Array
     rows: Array
     offsets: Array
     gaps: Array
+    groups: tuple[Group, ...]
 
     def spans(self, which: slice = slice(None)) -> Iterator[slice]:
         """The rows of each pattern, as places in `rows`."""
         offsets = self.offsets.tolist()
         return map(slice, offsets[:-1][which], offsets[1:][which])
 
-    def groups(self) -> list[Group]:
-        """Patterns by the number of missing cells."""
-        counts = self.gaps.sum(axis=1)
-        bounds = [0, *(np.flatnonzero(np.diff(counts)) + 1), len(counts)]
-        found = []
-        for first, last in pairwise(bounds):
-            gaps = self.gaps[first:last]
-            shape = (int(last - first), -1)
-            found.append(
-                Group(
-                    slice(int(first), int(last)),
-                    np.nonzero(gaps)[1].reshape(shape[0], int(counts[first])),
-                    np.nonzero(~gaps)[1].reshape(shape[0], gaps.shape[1] - int(counts[first])),
-                )
-            )
-        return found
-
 
 def group_rows(gaps: Array) -> Patterns:
-    """Group rows by which cells they lack; complete rows are left out.
+    """Group rows by which cells they lack.
 
     Parameters
     ----------
@@ -112,7 +101,7 @@ def group_rows(gaps: Array) -> Patterns:
     Returns
     -------
     Patterns
-        The groups.
+        The groups. Blocks come again in every pass, so those of the last few are remembered.
 
     Examples
     --------
@@ -120,17 +109,39 @@ def group_rows(gaps: Array) -> Patterns:
     >>> patterns.rows, patterns.offsets
     (array([0, 3, 2]), array([0, 2, 3]))
     """
-    counts = gaps.sum(axis=0)
-    rows = np.flatnonzero(counts)
-    bits = np.packbits(gaps[:, rows], axis=0)
-    words = np.zeros((-(-len(bits) // 8) * 8, len(rows)), dtype=np.uint8)
-    words[: len(bits)] = bits
+    return _grouped(np.packbits(gaps, axis=0).tobytes(), *gaps.shape)
+
+
+@lru_cache(maxsize=64)
+def _grouped(packed: bytes, n_features: int, n_rows: int) -> Patterns:
+    """The same from bits: the rows of (bytes, B), eight columns in a byte."""
+    bits = np.frombuffer(packed, dtype=np.uint8).reshape(-1, n_rows)
+    shown = bits.any(axis=0)
+    rows = np.flatnonzero(shown)
+    words = np.zeros((len(rows), -(-len(bits) // 8) * 8), dtype=np.uint8)
+    words[:, : len(bits)] = bits[:, rows].T
+    gaps = np.unpackbits(words[:, : len(bits)], axis=1)[:, :n_features]
+    counts = gaps.sum(axis=1)
     # Eight bytes of a row side by side are one number, by which rows are sorted.
-    keys = np.ascontiguousarray(words.T).view(np.uint64)
-    order = np.lexsort((*keys.T, counts[rows]))
-    rows, keys = rows[order], keys[order]
+    keys = words.view(np.uint64)
+    order = np.lexsort((*keys.T, counts))
+    keys = keys[order]
     starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
-    return Patterns(rows, np.append(starts, len(rows)), np.ascontiguousarray(gaps[:, rows[starts]].T))
+    patterns = gaps[order[starts]].astype(bool)
+    return Patterns(
+        np.flatnonzero(~shown), rows[order], np.append(starts, len(rows)), patterns, tuple(_groups(patterns))
+    )
+
+
+def _groups(gaps: Array) -> Iterator[Group]:
+    """Patterns (G, D) by the number of missing cells."""
+    counts = gaps.sum(axis=1)
+    bounds = [0, *(np.flatnonzero(np.diff(counts)) + 1).tolist(), len(counts)]
+    for first, last in pairwise(bounds):
+        part, size = gaps[first:last], int(counts[first])
+        missing = np.nonzero(part)[1].reshape(last - first, size)
+        observed = np.nonzero(~part)[1].reshape(last - first, gaps.shape[1] - size)
+        yield Group(slice(first, last), missing, observed)
 
 
 class Conditional(NamedTuple):
@@ -168,7 +179,7 @@ def conditional(precision: Array, group: Group) -> Conditional:
 
     Examples
     --------
-    >>> pattern = group_rows(np.array([[False], [True]])).groups()[0]
+    >>> pattern = group_rows(np.array([[False], [True]])).groups[0]
     >>> law = conditional(np.linalg.inv(np.array([[[1.0, 0.8], [0.8, 1.0]]])), pattern)
     >>> -law.slope.round(2).ravel(), law.covariance.round(2).ravel()
     (array([0.8]), array([0.36]))
@@ -190,9 +201,7 @@ def intercepts(mean: Array, group: Group, law: Conditional) -> Array:
     return mean[:, group.missing].swapaxes(0, 1) + (law.slope @ shown)[..., 0]
 
 
-def marginal_natural(
-    natural: Array, precision: Array, mean: Array, group: Group, law: Conditional
-) -> tuple[Array, Array]:
+def marginal_natural(natural: Array, precision: Array, mean: Array, group: Group, law: Conditional) -> Array:
     """Natural parameters of the marginal densities, with zeros where cells are missing.
 
     Parameters
@@ -210,10 +219,8 @@ def marginal_natural(
 
     Returns
     -------
-    natural : ndarray, shape (G, K, 1 + D (D + 3) / 2)
+    ndarray, shape (G, K, 1 + D (D + 3) / 2)
         In the order of T(x) = [1, x, packed x x'].
-    intercept : ndarray, shape (G, K, M)
-        a.
     """
     n_components, n_features = mean.shape
     n_patterns, n_missing = group.missing.shape
@@ -235,12 +242,10 @@ def marginal_natural(
             1 + n_features + _pairs(place, observed, observed),
             quadratic.reshape(*quadratic.shape[:2], -1),
         )
-    return found, shift
+    return found
 
 
-def complete_sums(
-    sums: Array, count: Array, shift: Array, group: Group, law: Conditional, n_features: int
-) -> None:
+def complete_sums(sums: Array, count: Array, mean: Array, group: Group, law: Conditional) -> None:
     """Replace sums over observed cells by expected sums over all cells, in place.
 
     Parameters
@@ -249,25 +254,24 @@ def complete_sums(
         Weighted sums of T(x) in which missing cells are zero.
     count : ndarray, shape (G, K)
         Weights with which conditional covariances count: those of the rows.
-    shift : ndarray, shape (G, K, M)
-        Intercepts of the conditional means.
+    mean : ndarray, shape (K, D)
+        Means of the components.
     group : Group
         Patterns.
     law : Conditional
         Of these patterns.
-    n_features : int
-        D.
     """
-    place = triangle(n_features)
+    n_features = mean.shape[1]
+    place, shift = triangle(n_features), intercepts(mean, group, law)
     missing, observed = group.missing, group.observed
     second = sums[:, :, 1 + n_features :]
     first = _get(sums, 1 + observed)
     products = _get(second, _pairs(place, observed, observed)).reshape(*first.shape, observed.shape[1])
-    mean = sums[:, :, :1] * shift - (law.slope @ first[..., None])[..., 0]
+    means = sums[:, :, :1] * shift - (law.slope @ first[..., None])[..., 0]
     mixed = shift[..., None] * first[..., None, :] - law.slope @ products
-    within = mean[..., None] * shift[..., None, :] - mixed @ law.slope.swapaxes(-1, -2)
+    within = means[..., None] * shift[..., None, :] - mixed @ law.slope.swapaxes(-1, -2)
     within += count[..., None, None] * law.covariance
-    _put(sums, 1 + missing, mean)
+    _put(sums, 1 + missing, means)
     _put(second, _pairs(place, missing, observed), mixed.reshape(*mixed.shape[:2], -1))
     _put(second, _pairs(place, missing, missing), within.reshape(*within.shape[:2], -1))
 
