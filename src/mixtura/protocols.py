@@ -204,8 +204,10 @@ class Component(Protocol):
     - ``table(names, origin)``: parameters by name, ``(parameter, feature, other feature, values (K,))``, in units of the data.
     """
 
-    centred: Any
-    """Whether rows are taken about the columns' means (the encoding's origin): a bool, or one for each column."""
+    @property
+    def centred(self) -> Any:
+        """Whether rows are taken about the columns' means (the encoding's origin): a bool, or one for each column."""
+        ...
 
     @property
     def n_components(self) -> int:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from mixtura.components import DirichletMultinomial, Gaussian, hooks
+from mixtura.components.combining import as_component
 from mixtura.data import mixed_encoding
+from mixtura.data.frames import frame_like, make_frame
 from mixtura.exceptions import InvalidParameterError
-from mixtura.families import ExponentialFamily, FamilyComponents, Multinomial
-from mixtura.families.multinomial import MultinomialComponents
+from mixtura.families import ExponentialFamily, FamilyComponents
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
+from mixtura.models._frame import FrameColumns, described, infer
+from mixtura.models._parameters import independent
 from mixtura.models._support import check_missing, check_support
 from mixtura.protocols import Array, Component, Executor
-from mixtura.structures import Independent, LatentMixture
+from mixtura.structures import EqualWeights, Independent, LatentMixture
 
 __all__ = ["Mixture"]
-
-# What makes an object a component. (isinstance with a protocol reads properties, which a blank component has not yet.)
-_METHODS = ("encode", "log_prob", "expected_statistics", "maximize", "take", "sample")
 
 
 class Mixture(BaseMixture):
@@ -38,6 +38,10 @@ class Mixture(BaseMixture):
         or your own (docs/add-a-family.md). A component with parameters is also the start.
     n_components : int, default 1
         K; where `components` has parameters, their number.
+    equal_weights : bool, default False
+        Whether all components weigh 1 / K, and weights are not learnt.
+    frame : FrameColumns, optional
+        How the columns of a data frame become numbers; `from_frame` makes it.
     tol, max_iter, n_init, init_params, random_state, warm_start, verbose, on_degenerate, time_budget, callbacks, executor
         As for :class:`GaussianMixture`.
 
@@ -62,13 +66,15 @@ class Mixture(BaseMixture):
     """
 
     _saved_arrays = ("weights_",)
-    _saved_objects = ("components", "components_", "origin_", "_encoding")
+    _saved_objects = ("components", "frame", "components_", "origin_", "_encoding")
 
     def __init__(
         self,
         components: Component | ExponentialFamily | None = None,
         n_components: int = 1,
         *,
+        equal_weights: bool = False,
+        frame: FrameColumns | None = None,
         tol: float = 1e-5,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -83,6 +89,8 @@ class Mixture(BaseMixture):
     ) -> None:
         self.components = components
         self.n_components = n_components
+        self.equal_weights = equal_weights
+        self.frame = frame
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -95,22 +103,76 @@ class Mixture(BaseMixture):
         self.callbacks = callbacks
         self.executor = executor
 
+    @classmethod
+    def from_frame(
+        cls,
+        X: Any,
+        n_components: int = 1,
+        *,
+        kinds: Mapping[str, Any] | None = None,
+        verbose: bool = True,
+        **settings: Any,
+    ) -> Self:
+        """A mixture for the columns of a data frame, of which each gets a distribution that suits its kind.
+
+        Numbers become one block of Gaussians with covariances; positive skewed numbers log-normal; whole numbers Poisson
+        or, where they vary more, negative binomial; text and categories categorical; 0 and 1 Bernoulli. Keys, dates and
+        constants are left out. Nothing is fitted yet.
+
+        Parameters
+        ----------
+        X : data frame
+            Of pandas, polars or Arrow; missing cells may be there.
+        n_components : int, default 1
+            K.
+        kinds : mapping of str to str or component, optional
+            What you know better: for a column one of "number", "positive", "count", "yes or no", "category", "ordered",
+            "angle", "leave out", or a component or family of your own for it.
+        verbose : bool, default True
+            Print what every column is taken for, and why.
+        **settings
+            Other arguments of the constructor.
+
+        Returns
+        -------
+        Mixture
+            To be fitted on this frame, or on another one with these columns.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rng = np.random.default_rng(0)
+        >>> young = rng.random(300) < 0.4
+        >>> X = pd.DataFrame(
+        ...     {
+        ...         "age": np.where(young, rng.normal(25, 3, 300), rng.normal(60, 5, 300)),
+        ...         "visits": rng.poisson(np.where(young, 9, 2)),
+        ...         "channel": np.where(rng.random(300) < np.where(young, 0.8, 0.1), "web", "shop"),
+        ...     }
+        ... )
+        >>> mixture = Mixture.from_frame(X, 2, random_state=0)
+        age     -> number    Gaussian             numbers
+        visits  -> count     negative binomial    whole numbers from 0 to 20
+        channel -> category  categorical          text with 2 levels
+        >>> mixture.fit(X).weights_.round(1).max()
+        np.float64(0.6)
+        """
+        components, frame, table = infer(X, kinds or {})
+        if verbose:
+            print(described(table, components, frame))  # noqa: T201 - asked for
+        return cls(components, n_components, frame=frame, **settings)
+
     @property
     def _component(self) -> Component:
         given = Gaussian() if self.components is None else self.components
-        if isinstance(given, Multinomial):
-            return MultinomialComponents()
-        if isinstance(given, ExponentialFamily):
-            return FamilyComponents(given)
-        if not all(callable(getattr(given, name, None)) for name in _METHODS):
-            msg = (
-                f"components is {given!r}; expected a component (Gaussian(), MultinomialComponents(), ...) or an exponential "
-                "family (Normal(), ...). See docs/add-a-family.md for your own."
-            )
-            raise InvalidParameterError(msg)
-        return given
+        component: Component = as_component(given, "components")
+        return component
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
+        if self.frame is not None:
+            X = frame_like(
+                dict(zip(self.frame.names, self.frame.matrix(X, type(self).__name__).T, strict=True))
+            )
         from sklearn.utils.validation import validate_data
 
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
@@ -137,10 +199,18 @@ class Mixture(BaseMixture):
             sample_weight,
             encoding,
             component if encoding.origin is None else hooks.moved(component, encoding.origin),
-            lambda counts: Independent(np.log(np.maximum(counts, 1e-300))),
+            self._structure,
             component_embeddings(component),
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
+        )
+
+    def _structure(self, counts: Array) -> Independent:
+        """The law of the components for counts (K,)."""
+        return (
+            EqualWeights(len(counts))
+            if self.equal_weights
+            else Independent(np.log(np.maximum(counts, 1e-300)))
         )
 
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
@@ -149,7 +219,7 @@ class Mixture(BaseMixture):
         if hooks.is_blank(problem.components):
             return None
         start = problem.components
-        return LatentMixture(start, Independent(np.zeros(start.n_components)), problem.encoding)
+        return LatentMixture(start, self._structure(np.ones(start.n_components)), problem.encoding)
 
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
         if not isinstance(other, Mixture):
@@ -159,7 +229,7 @@ class Mixture(BaseMixture):
         components = other.components_
         if origin is not None:
             components = hooks.moved(components, origin - other.origin_)
-        return LatentMixture(components, Independent(np.log(other.weights_)), problem.encoding)
+        return LatentMixture(components, self._structure(other.weights_), problem.encoding)
 
     def _publish(self, result: FitResult) -> None:
         self.weights_ = result.model.structure.weights
@@ -169,7 +239,26 @@ class Mixture(BaseMixture):
 
     def _model(self) -> LatentMixture:
         with np.errstate(divide="ignore"):
-            return LatentMixture(self.components_, Independent(np.log(self.weights_)), self._encoding)
+            structure = EqualWeights(len(self.weights_)) if self.equal_weights else independent(self.weights_)
+            return LatentMixture(self.components_, structure, self._encoding)
+
+    def sample(self, n_samples: int = 1) -> tuple[Any, Array]:
+        """Draw new rows; where the mixture is of a data frame, as a data frame.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+            Number of rows.
+
+        Returns
+        -------
+        X : ndarray, shape (n_samples, n_features), or data frame
+            The rows, in random order.
+        components : ndarray of int, shape (n_samples,)
+            The component that each was drawn from.
+        """
+        rows, labels = super().sample(n_samples)
+        return (rows, labels) if self.frame is None else (make_frame(self.frame.decoded(rows)), labels)
 
 
 def _takes_sparse(component: Component) -> bool:

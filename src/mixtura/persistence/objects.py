@@ -24,6 +24,7 @@ _PACKAGES = (
     "mixtura.structures",
     "mixtura.priors",
     "mixtura.protocols",
+    "mixtura.models._frame",
 )
 _REGISTERED: dict[str, type] = {}
 
