@@ -29,8 +29,6 @@ _MOST_LEVELS = 50
 _ROWS_A_LEVEL = 5
 # Whole numbers up to here are counts; above they are amounts.
 _LARGEST_COUNT = 1000
-# Variance over mean from which counts are taken as overdispersed.
-_OVERDISPERSED = 1.5
 # Skewness from which positive numbers are taken on a logarithmic scale, if that is less skewed.
 _SKEWED = 1.0
 # Columns up to which numbers have a covariance matrix of their own, and not variances only.
@@ -106,6 +104,15 @@ class FrameColumns:
         return np.column_stack(
             [_numbers(column, one, owner) for column, one in zip(columns, self.taken, strict=True)]
         )
+
+    def named(self, feature: str) -> str:
+        """Name of a parameter's feature, with levels in the place of their numbers."""
+        places = {
+            f"{one.column}={index}": f"{one.column}={level}"
+            for one in self.taken
+            for index, level in enumerate(one.levels)
+        }
+        return places.get(feature, feature)
 
     def decoded(self, rows: Array) -> dict[str, Any]:
         """Columns of cells from rows of numbers (N, D), the inverse of `matrix`."""
@@ -266,19 +273,22 @@ def _split_counts(
     columns: Sequence[int],
     frame: nw.DataFrame[Any],
 ) -> None:
-    """Counts whose variance is above their mean in one block, the others in another."""
+    """Counts that vary more than a geometric distribution in one block, the others in another.
+
+    The components together may explain a variance above the mean; above mean + mean^2 each is taken to vary more, too.
+    """
     for place, one in zip(columns, members, strict=True):
         values = np.asarray(frame[one.column].cast(nw.Float64()).to_numpy(), dtype=np.float64)
         from mixtura.components.negative_binomial import NegativeBinomial
 
-        wide = np.nanvar(values) > _OVERDISPERSED * np.nanmean(values)
+        mean = np.nanmean(values)
+        wide = np.nanvar(values) > mean + mean**2
         name, component = ("overdispersed count", NegativeBinomial()) if wide else ("count", Poisson())
         blocks.setdefault(name, (component, []))[1].append(place)
 
 
 def _component(kind: str, members: Sequence[Taken]) -> Any:
     """The component of a kind."""
-    from mixtura.components.ordinal import Ordinal
     from mixtura.families.log_normal import LogNormal
     from mixtura.families.von_mises import VonMises
 
@@ -288,7 +298,7 @@ def _component(kind: str, members: Sequence[Taken]) -> Any:
         "positive": LogNormal,
         "yes or no": Bernoulli,
         "category": lambda: Categorical([len(one.levels) for one in members]),
-        "ordered": lambda: Ordinal([len(one.levels) for one in members]),
+        "ordered": lambda: _ordinal([len(one.levels) for one in members]),
         "angle": VonMises,
     }
     return makers[kind]()
@@ -308,3 +318,9 @@ def described(table: Sequence[Taken], product: Product, columns: FrameColumns) -
         for column, kind, named, why in rows
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _ordinal(levels: list[int]) -> Any:
+    from mixtura.components.ordinal import Ordinal
+
+    return Ordinal(levels)

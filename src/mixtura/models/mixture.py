@@ -151,9 +151,9 @@ class Mixture(BaseMixture):
         ...     }
         ... )
         >>> mixture = Mixture.from_frame(X, 2, random_state=0)
-        age     -> number    Gaussian             numbers
-        visits  -> count     negative binomial    whole numbers from 0 to 20
-        channel -> category  categorical          text with 2 levels
+        age     -> number    Gaussian       numbers
+        visits  -> count     Poisson        whole numbers from 0 to 17
+        channel -> category  categorical    text with 2 levels
         >>> mixture.fit(X).weights_.round(1).max()
         np.float64(0.6)
         """
@@ -241,6 +241,15 @@ class Mixture(BaseMixture):
         with np.errstate(divide="ignore"):
             structure = EqualWeights(len(self.weights_)) if self.equal_weights else independent(self.weights_)
             return LatentMixture(self.components_, structure, self._encoding)
+
+    def _parameter_table(self) -> list[hooks.Parameter]:
+        """Parameters by name; levels of a data frame by theirs."""
+        numbered = [f"x{j}" for j in range(self.n_features_in_)]
+        names = [str(name) for name in getattr(self, "feature_names_in_", numbered)]
+        rows = hooks.table(self.components_, names, self.origin_)
+        if self.frame is None:
+            return rows
+        return [row._replace(feature=self.frame.named(row.feature)) for row in rows]
 
     def sample(self, n_samples: int = 1) -> tuple[Any, Array]:
         """Draw new rows; where the mixture is of a data frame, as a data frame.
