@@ -231,7 +231,8 @@ class Statistics:
         -------
         Statistics
             ``sum_x`` and ``sum_xx`` (packed upper triangles, squares per column, or squared norms) moved by
-            sum (x - o')(x - o')' = S + s d' + d s' + N d d', where d = o - o'.
+            sum (x - o')(x - o')' = S + s d' + d s' + N d d', where d = o - o'. N is ``sum_u`` where moments weigh rows by
+            a variable of their own (Student-t), else ``count``.
 
         Examples
         --------
@@ -246,7 +247,8 @@ class Statistics:
         shift = np.broadcast_to(np.subtract(old, new), self.sums["sum_x"].shape)
         if not shift.any():
             return self
-        count, first, second = self.sums["count"], self.sums["sum_x"], self.sums.get("sum_xx")
+        count = self.sums.get("sum_u", self.sums["count"])
+        first, second = self.sums["sum_x"], self.sums.get("sum_xx")
         sums = dict(self.sums)
         sums["sum_x"] = first + count[:, None] * shift
         if second is not None:

@@ -1,9 +1,11 @@
 """Components that are not plain families: Gaussians with covariance structures, Dirichlet-multinomials."""
 
 from mixtura.components.covariance import COVARIANCES, CovarianceModel, Diagonal, Full, Spherical, Tied
+from mixtura.components.degrees import FixedDegrees, OwnDegrees, SharedDegrees
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
 from mixtura.components.eigen import EEI, EEV, EII, EVE, EVI, EVV, MCLUST, VEE, VEI, VEV, VVE
 from mixtura.components.gaussian import Gaussian
+from mixtura.components.student_t import StudentT
 
 __all__ = [
     "COVARIANCES",
@@ -21,8 +23,12 @@ __all__ = [
     "CovarianceModel",
     "Diagonal",
     "DirichletMultinomial",
+    "FixedDegrees",
     "Full",
     "Gaussian",
+    "OwnDegrees",
+    "SharedDegrees",
     "Spherical",
+    "StudentT",
     "Tied",
 ]

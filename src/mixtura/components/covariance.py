@@ -57,6 +57,8 @@ class CovarianceModel(ABC):
     name = "covariance"
     #: Whether all components share one covariance (its second moments need no responsibilities).
     pooled = False
+    #: Whether the volumes of the components' covariances differ, each free by itself.
+    own_volume = True
     #: Whether columns are independent within a component: a missing cell then leaves its own terms out.
     independent_columns = False
     #: Largest D scored through packed products; above it every component whitens by itself.
@@ -247,6 +249,7 @@ class Tied(Full):
 
     name = "tied"
     pooled = True
+    own_volume = False
     packed_limit = 1 << 30
 
     def n_parameters(self, n_components: int, n_features: int) -> int:

@@ -55,6 +55,11 @@ _MOST_AXES = 8
 class _Coded(CovarianceModel):
     """What follows from the code alone."""
 
+    @property
+    def own_volume(self) -> bool:  # type: ignore[override]
+        """By the first letter."""
+        return self.name[0] == "V"
+
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Volume, shape and axes by their letters."""
         volume, shape, axes = ({"I": 0, "E": 1, "V": n_components}[letter] for letter in self.name)

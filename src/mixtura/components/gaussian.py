@@ -94,7 +94,7 @@ class Gaussian:
         self._covariance = None if covariance is None else np.asarray(covariance, dtype=np.float64)
         self._factor = precision_cholesky  # made from the covariance on first use
         self._natural: Array | None = None
-        self._precision: Array | None = None
+        self._cache_precision: Array | None = None
         self._distance: float | None = (
             None  # squared, of the farthest mean from the origin, in its own spread
         )
@@ -153,11 +153,11 @@ class Gaussian:
     @property
     def precision(self) -> Array:
         """Precision matrices, shape (K, D, D), or (1, D, D) where components share one."""
-        if self._precision is None:
+        if self._cache_precision is None:
             factor = self.model.matrices(self.precision_cholesky, *self.mean.shape)
             factor = factor[:1] if self.model.pooled else factor
-            self._precision = factor @ factor.swapaxes(1, 2)
-        return self._precision
+            self._cache_precision = factor @ factor.swapaxes(1, 2)
+        return self._cache_precision
 
     @property
     def n_components(self) -> int:
@@ -186,7 +186,7 @@ class Gaussian:
             np.asarray(mean, dtype=np.float64),
             np.asarray(covariance, dtype=np.float64),
         )
-        new._factor = new._natural = new._precision = new._distance = None
+        new._factor = new._natural = new._cache_precision = new._distance = None
         new.exact = self.model.regularization == 0.0
         return new
 
@@ -248,6 +248,14 @@ class Gaussian:
         white = self.model.whiten(block.x, self.precision_cholesky.astype(block.x.dtype, copy=False), 0)
         scores -= 0.5 * np.einsum("db,db->b", white, white)
         return np.asarray(scores)
+
+    def peaks(self, block: GaussianBlock | PartialBlock | None) -> Array:
+        """The largest log density that each row (its observed cells) could have, shape (K, B), or (K, 1) without missing cells."""
+        if isinstance(block, PartialBlock):
+            return block.peaks(self)
+        n_components, n_features = self.mean.shape
+        log_det = self.model.half_log_det(self.precision_cholesky, n_features)
+        return np.broadcast_to(log_det - 0.5 * n_features * _LOG_TWO_PI, (n_components,))[:, None]
 
     @property
     def natural(self) -> Array:
@@ -323,17 +331,37 @@ class Gaussian:
         DegenerateComponentError
             Naming every component that is empty or whose covariance is not positive definite.
         """
-        count = stats["count"]
+        return self.stepped(stats["count"], stats)
+
+    def stepped(self, count: Array, moments: Statistics, size: Array | None = None) -> Self:
+        """Means and covariances from moments of weighted rows.
+
+        Parameters
+        ----------
+        count : ndarray, shape (K,)
+            Rows of each component.
+        moments : Statistics
+            Count, first and second moments of rows with further weights.
+        size : ndarray, shape (K,) or (1,), optional
+            What covariances are divided by, where weights have a size of their own.
+
+        Returns
+        -------
+        Gaussian
+            New components.
+        """
         empty = [
             Degenerate(int(k), float(count[k]), "it holds no rows") for k in np.flatnonzero(~(count > 1e-8))
         ]
         if empty:
             raise DegenerateComponentError(empty)
-        mean = stats["sum_x"] / count[:, None]
-        scatter = self.model.central(stats, mean)
+        mean = moments["sum_x"] / moments["count"][:, None]
+        scatter = self.model.central(moments, mean)
         covariance = self.model.maximize(count, scatter, self._covariance)
+        if size is not None:
+            covariance = covariance / size.reshape(-1, *(1,) * (covariance.ndim - 1))
         covariance, cancelled = self._guard_cancellation(covariance, mean)
-        origin = 0.0 if stats.origin is None else stats.origin
+        origin = 0.0 if moments.origin is None else moments.origin
         new = self.replace(mean + origin, covariance)
         new._check_definite(count)
         if cancelled:
