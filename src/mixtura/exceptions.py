@@ -15,6 +15,7 @@ Every message says where (row, column, component), what was found, what was expe
     └── MissingExtraError (ImportError)      an optional dependency is not installed
 
     MixturaWarning (UserWarning)
+    ├── ConstantColumnWarning                a column holds one value only and says nothing
     ├── ConvergenceWarning (sklearn.exceptions.ConvergenceWarning)  stopped before the tolerance was met
     ├── StartsDisagreeWarning                restarts ended at different optima
     ├── DegeneracyWarning                    a component was dropped, reseeded or given a prior
@@ -34,6 +35,7 @@ from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
 
 __all__ = [
     "ColumnNotFoundError",
+    "ConstantColumnWarning",
     "ConvergenceWarning",
     "DegeneracyWarning",
     "Degenerate",
@@ -138,6 +140,10 @@ class MissingExtraError(MixturaError, ImportError):
 
 class MixturaWarning(UserWarning):
     """Root of all warnings issued by mixtura."""
+
+
+class ConstantColumnWarning(MixturaWarning):
+    """A column holds one value only, so it says nothing about the components."""
 
 
 class ConvergenceWarning(MixturaWarning, _SklearnConvergenceWarning):

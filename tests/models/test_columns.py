@@ -465,7 +465,8 @@ def test_other_columns_than_levels_are_refused():
 @pytest.mark.parametrize(
     ("x", "patterns"),
     [
-        (np.array([[0, 1], [0, np.nan]]), ("Row 1, column 1 is nan", "expected codes", "Encode")),
+        (np.array([[0, 1], [0, np.inf]]), ("Row 1, column 1 is inf", "expected codes", "encode")),
+        (np.array([[0, np.nan], [0, np.nan]]), ("Column 1 is missing", "Leave the column out")),
         (np.array([[0.0, 1], [0.5, 1]]), ("Row 1, column 0 is 0.5", "expected codes")),
         (np.array([["a", "b"]]), ("not numbers", "expected codes", "OrdinalEncoder")),
         (np.array([0, 1, 2]), (r"shape \(3,\)", "rows and columns")),

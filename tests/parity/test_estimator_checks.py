@@ -6,7 +6,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
-from mixtura.models import BernoulliMixture, DirichletMultinomialMixture, PoissonMixture
+from mixtura.models import BernoulliMixture, CategoricalMixture, DirichletMultinomialMixture, PoissonMixture
 
 # The check reads classifier tags of everything that has predict_proba and takes sparse rows; a mixture is no classifier
 # and has none, so the check itself ends in an AttributeError (scikit-learn 1.9, `_check_estimator_sparse_container`).
@@ -19,7 +19,16 @@ READS_CLASSIFIER_TAGS = dict.fromkeys(
 TAKE_SPARSE_ROWS = MultinomialMixture | DirichletMultinomialMixture | BernoulliMixture | PoissonMixture
 
 
+# The check predicts rows of which some were left out of the fit; every number of them is a level of its own, and a level that
+# the fit never saw is refused. tests/models/test_latent_class.py holds weights against repeated rows.
+PREDICTS_UNKNOWN_LEVELS = {
+    "check_sample_weight_equivalence_on_dense_data": "predicts levels that were left out of the fit"
+}
+
+
 def expected_failures(estimator):
+    if isinstance(estimator, CategoricalMixture):
+        return PREDICTS_UNKNOWN_LEVELS
     return READS_CLASSIFIER_TAGS if isinstance(estimator, TAKE_SPARSE_ROWS) else {}
 
 
@@ -40,6 +49,7 @@ def _warnings_as_for_any_estimator():
         # The checks fit real numbers, which these refuse unless they are told what to make of them.
         BernoulliMixture(binarize=0.0),
         PoissonMixture(fractions=True),
+        CategoricalMixture(),
     ],
     expected_failed_checks=expected_failures,
 )

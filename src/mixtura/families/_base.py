@@ -120,6 +120,8 @@ class ColumnFamily(ExponentialFamily):
 
     #: A value inside the support, written into missing cells before the formulas see them; it changes nothing.
     filler: float = 1.0
+    #: Whether T of a missing cell (NaN) is zero by itself and h is one for all, so that nothing has to be masked.
+    gaps_vanish: bool = False
 
     @abstractmethod
     def column_log_base(self, x: Array) -> Array:

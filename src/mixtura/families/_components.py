@@ -271,6 +271,10 @@ class FamilyComponents:
 
 def _with_gaps(family: ColumnFamily, x: Array) -> FamilyBlock:
     """The block of rows with missing cells: these enter no sum."""
+    if family.gaps_vanish:
+        statistics = family.statistics(x)
+        observed = (~np.isnan(family.values(x))).astype(statistics.dtype)
+        return FamilyBlock(statistics, np.zeros(statistics.shape[1]), observed)
     filled = family.filled(x)
     observed = (~np.isnan(family.values(x))).astype(filled.dtype)
     exposure = family.exposure(filled)

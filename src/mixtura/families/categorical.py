@@ -1,7 +1,8 @@
 r"""Categorical columns: T(x) marks the level of each column, :math:`\eta_{jl} = \log p_{jl}`, :math:`A = \sum_j \log\sum_l e^{\eta_{jl}}`.
 
 Columns of different numbers of levels lie side by side: statistics and parameters have P = L_1 + ... + L_D entries, column by
-column. Levels are encoded once, as 0, 1, ..., L_j - 1.
+column. Levels are encoded once, as 0, 1, ..., L_j - 1. A missing cell (NaN) is no level, so its marks are zero and, because
+probabilities are normalised, it costs nothing.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Categorical(ColumnFamily):
     name = "categorical"
     discrete = True
     filler = 0.0
+    gaps_vanish = True
 
     def __init__(self, levels: Sequence[int]) -> None:
         self.levels = tuple(int(count) for count in levels)
@@ -61,8 +63,11 @@ class Categorical(ColumnFamily):
 
     @classmethod
     def of(cls, x: Any) -> Self:
-        """A family with the levels of rows (N, D) of codes: from 0 to the largest of each column."""
-        todo = "expected codes 0, 1, ... of levels. Encode them once, for instance with scikit-learn's OrdinalEncoder."
+        """A family with the levels of rows (N, D) of codes: from 0 to the largest of each column; NaN is missing."""
+        todo = (
+            "expected codes 0, 1, ... of levels (NaN: missing). CategoricalMixture takes text and data frames; or encode them "
+            "once, for instance with scikit-learn's OrdinalEncoder."
+        )
         try:
             codes = np.asarray(x, dtype=np.float64)
         except (TypeError, ValueError):
@@ -71,15 +76,20 @@ class Categorical(ColumnFamily):
         if codes.ndim != 2 or not codes.size:
             msg = f"The levels have shape {codes.shape}; expected rows and columns (N, D), at least one of each."
             raise InvalidDataError(msg)
-        bad = np.argwhere(~((codes >= 0) & (codes == np.floor(codes)) & np.isfinite(codes)))
+        shown = ~np.isnan(codes)
+        bad = np.argwhere(shown & ~((codes >= 0) & (codes == np.floor(codes)) & np.isfinite(codes)))
         if bad.size:
             row, column = (int(index) for index in bad[0])
             msg = f"Row {row}, column {column} is {codes[row, column]:g}; {todo}"
             raise InvalidDataError(msg)
-        return cls(codes.max(axis=0).astype(int) + 1)
+        never = np.flatnonzero(~shown.any(axis=0))
+        if never.size:
+            msg = f"Column {never[0]} is missing (NaN) in every row; expected at least one value. Leave the column out."
+            raise InvalidDataError(msg)
+        return cls(np.where(shown, codes, 0.0).max(axis=0).astype(int) + 1)
 
     def statistics(self, x: Array) -> Array:
-        """Ones where a level occurs, shape (P, B)."""
+        """Ones where a level occurs, shape (P, B); none for a missing cell."""
         kind = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64
         return np.asarray(np.repeat(x, self.levels, axis=0) == self._value, dtype=kind)
 
@@ -139,8 +149,12 @@ class Categorical(ColumnFamily):
         return np.asarray((x < 0) | (x >= np.reshape(self.levels, (-1, 1))) | (x != np.floor(x)))
 
     def features(self, x: Array) -> Array:
-        """The marks of the levels: two rows are as far apart as columns differ."""
-        return self.statistics(x)
+        """The marks of the levels, NaN where missing: two rows are as far apart as columns differ."""
+        marks = self.statistics(x)
+        gaps = np.isnan(x)
+        if gaps.any():
+            marks[np.repeat(gaps, self.levels, axis=0)] = np.nan
+        return marks
 
     def _check_columns(self, found: int) -> None:
         if found != len(self.levels):

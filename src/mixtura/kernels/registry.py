@@ -12,10 +12,11 @@ __all__ = ["compiled", "fused", "without_kernels"]
 
 Fused = Callable[..., Any]
 
-# Names of component and structure type -> module and function; imported at the first use, for Numba is slow to import.
+# Names of component (or family) and structure type -> module and function; imported at the first use, for Numba is slow to import.
 _KERNELS = {
     ("MultinomialComponents", "Independent"): ("mixtura.kernels.multinomial", "independent_pass"),
     ("MultinomialComponents", "Grouped"): ("mixtura.kernels.multinomial", "grouped_pass"),
+    ("FamilyComponents of Categorical", "Independent"): ("mixtura.kernels.categorical", "independent_pass"),
 }
 _LOADED: dict[tuple[str, str], Fused | None] = {}
 _ENABLED: ContextVar[bool] = ContextVar("mixtura_kernels_enabled", default=True)
@@ -34,7 +35,10 @@ def fused(component: object, structure: object) -> Fused | None:
     callable or None
         ``kernel(components, structure, batch, memory, encoding)`` returning Statistics, or None to decline.
     """
-    pair = (type(component).__name__, type(structure).__name__)
+    kind = type(component).__name__
+    if kind == "FamilyComponents":  # one class for all families
+        kind += f" of {type(component.family).__name__}"  # type: ignore[attr-defined] # that class has it
+    pair = (kind, type(structure).__name__)
     return compiled(*_KERNELS[pair]) if pair in _KERNELS else None
 
 

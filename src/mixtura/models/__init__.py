@@ -1,6 +1,7 @@
 """User classes with the familiar fit and predict."""
 
 from mixtura.models.bernoulli_mixture import BernoulliMixture
+from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
@@ -11,6 +12,7 @@ from mixtura.models.poisson_mixture import PoissonMixture
 
 __all__ = [
     "BernoulliMixture",
+    "CategoricalMixture",
     "DirichletMultinomialMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",

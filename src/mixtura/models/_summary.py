@@ -48,13 +48,21 @@ def _names(mixture: Any) -> list[str]:
 
 
 def _parameters(mixture: Any) -> list[hooks.Parameter]:
-    """The parameters of the components, by name."""
+    """The parameters of the components, by name; in the mixture's own words where it has any."""
+    if hasattr(mixture, "_parameter_table"):
+        return [hooks.Parameter(*row) for row in mixture._parameter_table()]
     model = mixture._model()
     return hooks.table(model.components, _names(mixture), model.encoding.origin)
 
 
 def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one component a row, largest first, with its weight and its parameters but covariances."""
+    """Header and rows: one component a row, largest first, with its weight and its parameters but covariances.
+
+    A mixture may have a table of another form.
+    """
+    if hasattr(mixture, "_summary_table"):
+        header, rows = mixture._summary_table()
+        return header, rows
     single = [row for row in _parameters(mixture) if not row.other_feature]
     twice = Counter(row.feature for row in single)
     labels = [

@@ -7,6 +7,7 @@ from pathlib import Path
 from mixtura.exceptions import ModelFileError, did_you_mean
 from mixtura.models._base import BaseMixture
 from mixtura.models.bernoulli_mixture import BernoulliMixture
+from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
@@ -20,6 +21,7 @@ _CLASSES: dict[str, type[BaseMixture]] = {
     kind.__name__: kind
     for kind in (
         BernoulliMixture,
+        CategoricalMixture,
         DirichletMultinomialMixture,
         GaussianMixture,
         GroupedMultinomialMixture,
