@@ -5,7 +5,11 @@ from mixtura.components.degrees import FixedDegrees, OwnDegrees, SharedDegrees
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
 from mixtura.components.eigen import EEI, EEV, EII, EVE, EVI, EVV, MCLUST, VEE, VEI, VEV, VVE
 from mixtura.components.gaussian import Gaussian
+from mixtura.components.nested import Nested
+from mixtura.components.product import Product
 from mixtura.components.student_t import StudentT
+from mixtura.components.uniform import UniformNoise
+from mixtura.components.union import Union
 
 __all__ = [
     "COVARIANCES",
@@ -26,9 +30,13 @@ __all__ = [
     "FixedDegrees",
     "Full",
     "Gaussian",
+    "Nested",
     "OwnDegrees",
+    "Product",
     "SharedDegrees",
     "Spherical",
     "StudentT",
     "Tied",
+    "UniformNoise",
+    "Union",
 ]

@@ -20,8 +20,12 @@ __all__ = [
     "is_blank",
     "is_marginal",
     "is_standardized",
+    "kinds",
+    "marginal_columns",
     "moved",
+    "open_components",
     "outside",
+    "part",
     "table",
 ]
 
@@ -47,14 +51,39 @@ class Parameter(NamedTuple):
     values: Array
 
 
-def is_blank(component: Component) -> bool:
+def is_blank(component: Any) -> bool:
     """Whether a component has no parameters yet."""
     return bool(getattr(component, "blank", False))
 
 
 def is_marginal(component: Component) -> bool:
-    """Whether missing cells are integrated over."""
-    return bool(getattr(component, "marginal", False))
+    """Whether missing cells are integrated over, in all columns."""
+    return bool(np.all(getattr(component, "marginal", False)))
+
+
+def marginal_columns(component: Component, n_features: int) -> Array:
+    """Columns in which missing cells are integrated over, shape (D,)."""
+    return np.broadcast_to(np.asarray(getattr(component, "marginal", False), dtype=bool), (n_features,))
+
+
+def part(component: Any, column: int) -> tuple[str, Any]:
+    """What a column belongs to, in words and as a component: the component itself, or one inside it."""
+    find = getattr(component, "part", None)
+    if find is None:
+        return str(getattr(component, "name", type(component).__name__)), component
+    place, inner, own = find(column)
+    kind, leaf = part(inner, own)
+    return f"{place}, {kind}", leaf
+
+
+def kinds(component: Any, n_components: int) -> Array:
+    """Kind of each component, shape (K,): only one of the same kind may take another's place."""
+    return np.asarray(getattr(component, "kind", np.zeros(n_components, dtype=np.intp)))
+
+
+def open_components(component: Any, n_components: int) -> Array:
+    """Components of which there may be more or fewer, shape (K,)."""
+    return np.asarray(getattr(component, "open", np.ones(n_components, dtype=bool)))
 
 
 def is_standardized(component: Component) -> bool:
@@ -68,9 +97,13 @@ def centred_columns(component: Component, n_features: int) -> Array:
 
 
 def moved(component: Component, by: Array) -> Component:
-    """The component with locations minus `by`, shape (D,), in the columns that are centred."""
+    """The component with locations minus `by`, shape (D,), in the columns that are centred.
+
+    One without parameters has none, unless it says that it has (``located``: the region of a noise component).
+    """
     move = getattr(component, "moved", None)
-    return copy.copy(component) if move is None else move(by)
+    nowhere = is_blank(component) and not getattr(component, "located", False)
+    return copy.copy(component) if move is None or nowhere else move(by)
 
 
 def outside(component: Component, x: Any) -> Array | None:

@@ -270,7 +270,7 @@ def _make(
     sample: Problem, source: Source, embedding: Any, weight: Array, rule: str, seed: int, *, soft: float
 ) -> LatentMixture:
     rng = np.random.default_rng(seed)
-    resp = initialize.PARTITIONS[rule](embedding, weight, sample.n_components, rng)
+    resp = initialize.partition(rule, embedding, weight, sample.n_components, rng, sample.components)
     if sample.allowed is not None:
         resp = initialize.among(resp, sample.allowed)
     if soft or not resp.any(axis=0).all():  # fewer distinct rows than components: let all of them share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixtura.components.hooks import open_components
 from mixtura.executors import Serial
 from mixtura.protocols import Executor, Source
 from mixtura.structures import LatentMixture
@@ -15,6 +16,8 @@ def resized(
     model: LatentMixture, source: Source, n_components: int, executor: Executor | None = None
 ) -> LatentMixture:
     """The model with another number of components: the largest are split, or the smallest left out.
+
+    Where components are of several kinds, only those of the kind that is the rest are.
 
     Parameters
     ----------
@@ -38,10 +41,12 @@ def resized(
         stats = session.total(model.summarize, source)
     counts = stats.parts["components"]["count"]
     if model.n_components > n_components:
-        kept = np.sort(np.argsort(counts)[::-1][:n_components])
+        fixed = ~open_components(model.components, counts.size)
+        kept = np.sort(np.argsort(np.where(fixed, np.inf, counts), kind="stable")[::-1][:n_components])
         return model.take(kept)
     while model.n_components < n_components:
-        largest = int(np.argmax(stats.parts["components"]["count"]))
+        counts = stats.parts["components"]["count"]
+        largest = int(np.argmax(np.where(open_components(model.components, counts.size), counts, -np.inf)))
         stats = model.split(stats, largest)
         model = model.take([*range(model.n_components), largest])
     return model.maximize(stats)

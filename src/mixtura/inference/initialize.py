@@ -36,6 +36,7 @@ __all__ = [
     "from_responsibilities",
     "gaussian_embeddings",
     "nearest",
+    "partition",
     "soften",
 ]
 
@@ -185,6 +186,51 @@ def family_embeddings(family: ExponentialFamily) -> Callable[[Any, Array], list[
     return component_embeddings(FamilyComponents(family))
 
 
+def partition(
+    rule: str, z: Any, weight: Array, n_components: int, rng: np.random.Generator, components: Any = None
+) -> Array:
+    """Responsibilities (n, K) of embedded rows by a rule, after components that find their own rows have taken them.
+
+    Parameters
+    ----------
+    rule : str
+        Name of a partition rule (`PARTITIONS`).
+    z : ndarray or csr_matrix, shape (n, F)
+        Rows between which distances mean something.
+    weight : ndarray, shape (n,)
+        Weights.
+    n_components : int
+        K.
+    rng : numpy.random.Generator
+        Source of chance.
+    components : Component, optional
+        Its hook ``apart(z, weight, K)``, where it has one, returns None or responsibilities (n, K) to begin with and the
+        components (K,) that share what is left of every row by the rule: noise takes rows without near neighbours, and
+        clusters are looked for among the others.
+
+    Examples
+    --------
+    >>> z = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> partition("kmeans", z, np.ones(4), 2, np.random.default_rng(0)).sum(axis=0)
+    array([2., 2.])
+    """
+    apart = getattr(components, "apart", None)
+    found = None if apart is None or sp.issparse(z) else apart(z, weight, n_components)
+    if found is None:
+        return PARTITIONS[rule](z, weight, n_components, rng)
+    resp, rest = found
+    left = 1.0 - resp.sum(axis=1)
+    rows = left > 0.5
+    size = int(rest.sum())
+    # Rows that are someone's for the most part do not decide where clusters are looked for, unless too few are left.
+    rows = rows if np.count_nonzero(weight[rows]) >= size else np.ones(len(rows), dtype=bool)
+    shares = np.zeros((len(rows), size))
+    shares[rows] = PARTITIONS[rule](z[rows], weight[rows], size, rng)
+    shares[~rows] = shares[rows].mean(axis=0)
+    resp[:, rest] = left[:, None] * shares
+    return np.asarray(resp)
+
+
 def from_responsibilities(
     resp: Array, source: Source, components: Component, structure: StructureMaker, encoding: Encoding
 ) -> LatentMixture:
@@ -217,7 +263,7 @@ def from_responsibilities(
     for _ in range(2):
         with Serial().session():
             stats = total(_weighted(fitted, source, resp, encoding))
-        fitted = components.maximize(stats)
+        fitted = fitted.maximize(stats)
         if fitted.exact or not getattr(fitted, "needs_own_origin", lambda _: False)(encoding):
             break
     return LatentMixture(fitted, structure(stats["count"]), encoding)

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from mixtura.components.hooks import kinds
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError, did_you_mean
 from mixtura.protocols import Array, Model, UpdateStep
 from mixtura.statistics import Statistics
@@ -71,16 +72,21 @@ class Drop:
 
 @dataclass(frozen=True)
 class Reseed:
-    """Replace each degenerate component by half of the largest one, split along its main axis."""
+    """Replace each degenerate component by half of the largest one of its kind, split along its main axis."""
 
     def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
         """From statistics alone: no row is looked at."""
-        kept = np.setdiff1d(np.arange(_counts(stats).size), bad)
+        size = _counts(stats).size
+        kept = np.setdiff1d(np.arange(size), bad)
         if not kept.size:
             raise DegenerateComponentError([])
+        kind = kinds(getattr(model, "components", None), size)
+        left = kind[kept]
         model, stats = model.take(kept), stats.take(kept)
-        for _ in bad:
-            largest = int(np.argmax(_counts(stats)))
+        for lost in kind[bad]:
+            alike = left == lost if (left == lost).any() else np.ones(left.size, dtype=bool)
+            largest = int(np.argmax(np.where(alike, _counts(stats), -np.inf)))
+            left = np.append(left, left[largest])
             stats = model.split(stats, largest)
             model = model.take([*range(_counts(stats).size - 1), largest])
         order = np.argsort(np.concatenate([kept, bad]))  # every other component keeps its number
@@ -105,12 +111,18 @@ class AddPrior:
         prior = stats * self.share
         prior.log_evidence = prior.weight = 0.0
         for name, part in prior.parts.items():
-            common = part.about(None)  # one origin for all components, so that averages of moments make sense
-            for key in common.sums.keys() - common.shared:
-                common.sums[key] = np.broadcast_to(common.sums[key].mean(axis=0), common.sums[key].shape)
-            prior.parts[name] = common
+            prior.parts[name] = _levelled(part)
         event = f"gave all components pseudo-rows, {self.share:g} of the data, because of component(s) {_names(bad)}"
         return Repair(model, _with_prior(stats, prior), event, prior)
+
+
+def _levelled(own: Statistics) -> Statistics:
+    """The average of all components' sums for each of them, in all parts; the sums given are the caller's to change."""
+    common = own.about(None)  # one origin for all components, so that averages of moments make sense
+    for key in common.sums.keys() - common.shared:
+        common.sums[key] = np.broadcast_to(common.sums[key].mean(axis=0), common.sums[key].shape)
+    common.parts = {name: _levelled(part) for name, part in common.parts.items()}
+    return common
 
 
 POLICIES: dict[str, Policy] = {"raise": Raise(), "drop": Drop(), "reseed": Reseed(), "prior": AddPrior()}

@@ -72,7 +72,7 @@ def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
     header = ["component", "weight", *labels[:_WIDEST], *("..." for _ in more)]
     rows = []
     for k in np.argsort(mixture.weights_)[::-1]:
-        values = [f"{row.values[k]:.4g}" for row in single[:_WIDEST]]
+        values = ["" if np.isnan(row.values[k]) else f"{row.values[k]:.4g}" for row in single[:_WIDEST]]
         rows.append([str(k), f"{mixture.weights_[k]:.4f}", *values, *more])
     return header, rows
 
@@ -111,7 +111,11 @@ def tidy(mixture: Any) -> dict[str, list[Any]]:
     rows: list[tuple[Any, ...]] = [(k, "weight", "", "", weight) for k, weight in enumerate(mixture.weights_)]
     for _, group in groupby(_parameters(mixture), key=lambda row: row.name):
         pairs = product(range(len(mixture.weights_)), list(group))
-        rows += [(k, row.name, row.feature, row.other_feature, row.values[k]) for k, row in pairs]
+        rows += [
+            (k, row.name, row.feature, row.other_feature, row.values[k])
+            for k, row in pairs
+            if not np.isnan(row.values[k])  # a component of a kind without this parameter
+        ]
     names = ("component", "parameter", "feature", "other_feature", "value")
     columns: dict[str, list[Any]] = {name: [row[i] for row in rows] for i, name in enumerate(names)}
     return columns | {"value": [float(value) for value in columns["value"]]}

@@ -41,10 +41,8 @@ def check_support(estimator: Any, component: Component | ExponentialFamily, X: A
     if found is None:
         return
     row, column, value = found
-    kind, support = (
-        getattr(component, name, default)
-        for name, default in (("name", "component"), ("support", "a value inside the support"))
-    )
+    kind, owner = hooks.part(component, column)
+    support = getattr(owner, "support", "a value inside the support")
     msg = (
         f"{type(estimator).__name__}: row {row}, column {_column_name(estimator, column)} is {value:g}; expected "
         f"{support} ({kind}). Correct the value or leave the row out{todo}."
@@ -63,9 +61,10 @@ def check_missing(estimator: Any, component: Component, X: Any, *, fitting: bool
     if not has_missing(X):
         return
     gaps = np.isnan(X)
-    if not hooks.is_marginal(component):
-        row, column = (int(index) for index in np.argwhere(gaps)[0])
-        kind = getattr(component, "name", type(component).__name__)
+    refused = gaps & ~hooks.marginal_columns(component, X.shape[1])
+    if refused.any():
+        row, column = (int(index) for index in np.argwhere(refused)[0])
+        kind, _ = hooks.part(component, column)
         msg = (
             f"{type(estimator).__name__}: row {row}, column {_column_name(estimator, column)} is missing (NaN), but the {kind} "
             "component cannot leave out single cells of a row: its density has no closed marginal here. Leave such rows out, "

@@ -46,7 +46,11 @@ def same(found: Any, expected: Any, tol: float, what: str, because: str) -> None
 def same_sums(
     found: Statistics, expected: Statistics, what: str, because: str, tol: float = ROUNDING
 ) -> None:
-    """Equal sums, about the origin of `found`."""
+    """Equal sums, about the origin of `found`; those of parts, too."""
+    if found.parts.keys() != expected.parts.keys():
+        fail(f"{what}: parts {sorted(found.parts)}; expected {sorted(expected.parts)} ({because}).")
+    for name, part in expected.parts.items():
+        same_sums(found.parts[name], part, f"{what}, part '{name}'", because, tol)
     if found.sums.keys() != expected.sums.keys():
         fail(f"{what}: sums {sorted(found.sums)}; expected {sorted(expected.sums)} ({because}).")
     expected = expected.about(found.origin)
