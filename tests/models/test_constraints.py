@@ -5,7 +5,18 @@ import pytest
 
 import mixtura
 from mixtura import Mixture
-from mixtura.components import DirichletMultinomial, Fixed, Gaussian, Product, Shared, Tied
+from mixtura.components import (
+    EEV,
+    Diagonal,
+    DirichletMultinomial,
+    Fixed,
+    Full,
+    Gaussian,
+    Product,
+    Shared,
+    Spherical,
+    Tied,
+)
 from mixtura.exceptions import InvalidParameterError
 from mixtura.families import FamilyComponents, Normal, Poisson
 
@@ -104,3 +115,41 @@ def test_equal_weights():
     assert mixture.n_parameters() == free.n_parameters() - 2
     assert mixture.lower_bound_ < free.lower_bound_
     assert np.all(np.diff(mixture.lower_bounds_) > -1e-12)
+
+
+@pytest.mark.parametrize("model", [Full, Tied, Diagonal, Spherical])
+def test_bounds_on_variances_are_the_maximum_under_bounds(model):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3)) @ np.diag([0.1, 1.0, 5.0]) @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    bounded = Mixture(Gaussian(model=model(lowest=0.3, highest=4.0)), 2, random_state=0).fit(x)
+    values = np.linalg.eigvalsh(bounded.components_.matrices)
+    assert values.min() >= 0.3 - 1e-12
+    assert values.max() <= 4.0 + 1e-12
+    assert np.all(np.diff(bounded.lower_bounds_) > -1e-12)
+    assert bounded.components_.exact
+    # No feasible covariance explains the sums better.
+    gaussian = bounded.components_
+    resp = bounded.predict_proba(x).T
+    encoding = mixtura.protocols.Encoding(3, origin=bounded.origin_)
+    block = gaussian.encode(x.T - bounded.origin_[:, None], encoding)
+    best = gaussian.maximize(gaussian.expected_statistics(block, resp))
+    value = np.sum(resp * best.log_prob(block))
+    for _ in range(200):
+        moved = best.from_coordinates(best.coordinates() + 0.05 * rng.normal(size=best.coordinates().size))
+        inside = moved.replace(moved.mean, moved.model.within(moved.covariance))
+        assert np.sum(resp * inside.log_prob(block)) <= value + 1e-9 * abs(value)
+
+
+def test_a_least_variance_keeps_the_likelihood_bounded():
+    x = np.concatenate([np.zeros(5), np.random.default_rng(0).normal(5.0, 1.0, 40)])
+    mixture = Mixture(Gaussian(model=Full(lowest=0.01)), 2, random_state=0).fit(x)
+    assert mixture.components_.covariance.min() == pytest.approx(0.01)
+    assert not mixture.events_
+
+
+@pytest.mark.parametrize("bounds", [{"lowest": -1.0}, {"lowest": 2.0, "highest": 1.0}, {"highest": 0.0}])
+def test_bad_bounds(bounds):
+    with pytest.raises(InvalidParameterError, match="variances are bounded from"):
+        Full(**bounds)
+    with pytest.raises(InvalidParameterError, match="would break its shapes"):
+        EEV(lowest=0.1)

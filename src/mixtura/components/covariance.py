@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from mixtura.exceptions import InvalidParameterError
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
 from mixtura.statistics import Statistics, pack_symmetric, unpack_symmetric
@@ -49,9 +50,15 @@ class CovarianceModel(ABC):
     ----------
     regularization : float, default 0
         Added to every variance after the M-step, in squared units of the data. Makes the step inexact.
+    lowest, highest : float, default 0 and infinity
+        Bounds on the variances in every direction (the eigenvalues), in squared units of the data, for the structures of
+        this module. The step stays exact: under bounds the maximum keeps its axes, and eigenvalues outside go to the bound.
+        A positive `lowest` keeps the likelihood bounded.
     """
 
     regularization: float = 0.0
+    lowest: float = 0.0
+    highest: float = np.inf
 
     #: scikit-learn's name.
     name = "covariance"
@@ -63,6 +70,23 @@ class CovarianceModel(ABC):
     independent_columns = False
     #: Largest D scored through packed products; above it every component whitens by itself.
     packed_limit = 1 << 30
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.lowest <= self.highest or not self.highest > 0.0:
+            msg = (
+                f"The variances are bounded from {self.lowest!r} to {self.highest!r}; expected 0 <= lowest <= highest, and "
+                "highest above 0."
+            )
+            raise InvalidParameterError(msg)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there are bounds on the variances."""
+        return self.lowest > 0.0 or self.highest < np.inf
+
+    def within(self, covariance: Array) -> Array:
+        """Covariances with their eigenvalues inside the bounds."""
+        return np.clip(covariance, self.lowest, self.highest)
 
     @abstractmethod
     def n_second(self, n_features: int) -> int:
@@ -191,7 +215,16 @@ class Full(CovarianceModel):
         covariance = scatter / counts[:, None, None]
         diagonal = np.arange(covariance.shape[-1])
         covariance[:, diagonal, diagonal] += self.regularization
-        return covariance
+        return self.within(covariance)
+
+    def within(self, covariance: Array) -> Array:
+        """Eigenvalues clipped; axes as they are."""
+        if not self.bounded:
+            return covariance
+        values, axes = np.linalg.eigh(covariance)
+        return np.asarray(
+            (axes * np.clip(values, self.lowest, self.highest)[..., None, :]) @ axes.swapaxes(-1, -2)
+        )
 
     def precision_cholesky(self, covariance: Array) -> Array:
         """Upper factor U with U U' = Lambda, shape (K, D, D)."""
@@ -269,7 +302,7 @@ class Tied(Full):
         """S / N."""
         covariance = scatter / counts.sum()
         np.fill_diagonal(covariance, covariance.diagonal() + self.regularization)
-        return covariance
+        return self.within(covariance)
 
     def precision_cholesky(self, covariance: Array) -> Array:
         """Upper factor, shape (D, D)."""
@@ -329,7 +362,7 @@ class Diagonal(CovarianceModel):
 
     def maximize(self, counts: Array, scatter: Array, start: Array | None = None) -> Array:
         """S_k / N_k."""
-        return scatter / counts[:, None] + self.regularization
+        return self.within(scatter / counts[:, None] + self.regularization)
 
     def precision_cholesky(self, covariance: Array) -> Array:
         """Inverse standard deviations."""
@@ -399,7 +432,7 @@ class Spherical(Diagonal):
 
     def maximize(self, counts: Array, scatter: Array, start: Array | None = None) -> Array:
         """S_k / (N_k D)."""
-        return scatter / counts + self.regularization
+        return self.within(scatter / counts + self.regularization)
 
     def whiten(self, residual: Array, precision_cholesky: Array, k: int) -> Array:
         """Residuals over the standard deviation."""

@@ -29,6 +29,7 @@ import numpy as np
 from mixtura.components.axes import OwnVolumes, SharedVolume, common_axes, proportional
 from mixtura.components.covariance import CovarianceModel, Diagonal, Full, Spherical, Tied
 from mixtura.components.rotations import axes_from_coordinates, axes_to_coordinates
+from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
 __all__ = [
@@ -54,6 +55,15 @@ _MOST_AXES = 8
 
 class _Coded(CovarianceModel):
     """What follows from the code alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bounded:
+            msg = (
+                f"{self.name} was given bounds on the variances ({self.lowest:g} to {self.highest:g}), which would break its "
+                "shapes; expected none. Bounds go with Full, Tied, Diagonal and Spherical."
+            )
+            raise InvalidParameterError(msg)
 
     @property
     def own_volume(self) -> bool:  # type: ignore[override]
