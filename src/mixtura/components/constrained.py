@@ -323,12 +323,12 @@ class Shared(_Constrained):
             raise InvalidParameterError(msg)
         self._distinct: Any = None
         self._groups = np.arange(0)
-        self._cached: Any = None
+        self._expanded: Any = None
 
     @property
     def inside(self) -> Any:
         """All K components, those of a group alike, or a blank one before the first M-step."""
-        return self._component if self._cached is None else self._cached
+        return self._component if self._expanded is None else self._expanded
 
     @property
     def blank(self) -> bool:
@@ -368,7 +368,7 @@ class Shared(_Constrained):
     def _with(self, distinct: Any, groups: Array) -> Self:
         new = copy.copy(self)
         new._distinct, new._groups = distinct, groups
-        new._cached = distinct.take(groups)
+        new._expanded = distinct.take(groups)
         return new
 
     def expected_log_prob(self, stats: Statistics) -> float:

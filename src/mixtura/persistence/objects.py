@@ -115,10 +115,9 @@ def to_plain(value: Any, arrays: MutableMapping[str, Array], place: str) -> Any:
             "and other objects that can be saved."
         )
         raise ModelFileError(msg)
-    state = {
-        key: to_plain(item, arrays, f"{place}.{key}")
+    state = {  # caches are empty in a file
+        key: None if key.startswith("_cache") else to_plain(item, arrays, f"{place}.{key}")
         for key, item in vars(value).items()
-        if not key.startswith("_cache")
     }
     return {"class": name, "state": state}
 
