@@ -4,6 +4,8 @@ from mixtura.components.covariance import COVARIANCES, CovarianceModel, Diagonal
 from mixtura.components.degrees import FixedDegrees, OwnDegrees, SharedDegrees
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
 from mixtura.components.eigen import EEI, EEV, EII, EVE, EVI, EVV, MCLUST, VEE, VEI, VEV, VVE
+from mixtura.components.factor_analyzer import FactorAnalyzer
+from mixtura.components.factor_noise import CommonIsotropicNoise, CommonNoise, IsotropicNoise, OwnNoise
 from mixtura.components.gaussian import Gaussian
 from mixtura.components.nested import Nested
 from mixtura.components.product import Product
@@ -24,14 +26,19 @@ __all__ = [
     "VEI",
     "VEV",
     "VVE",
+    "CommonIsotropicNoise",
+    "CommonNoise",
     "CovarianceModel",
     "Diagonal",
     "DirichletMultinomial",
+    "FactorAnalyzer",
     "FixedDegrees",
     "Full",
     "Gaussian",
+    "IsotropicNoise",
     "Nested",
     "OwnDegrees",
+    "OwnNoise",
     "Product",
     "SharedDegrees",
     "Spherical",

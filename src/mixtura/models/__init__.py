@@ -3,6 +3,7 @@
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
+from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.loading import load
@@ -14,6 +15,7 @@ __all__ = [
     "BernoulliMixture",
     "CategoricalMixture",
     "DirichletMultinomialMixture",
+    "FactorAnalyzerMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
     "Mixture",

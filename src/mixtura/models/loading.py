@@ -9,6 +9,7 @@ from mixtura.models._base import BaseMixture
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
+from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
@@ -23,6 +24,7 @@ _CLASSES: dict[str, type[BaseMixture]] = {
         BernoulliMixture,
         CategoricalMixture,
         DirichletMultinomialMixture,
+        FactorAnalyzerMixture,
         GaussianMixture,
         GroupedMultinomialMixture,
         MultinomialMixture,
