@@ -86,8 +86,17 @@ class VolumeOfHalfWidths(UniformNoise):
 class InnerWeightsForgotten(Nested):
     """The inner components are averaged, not weighted."""
 
+    def _scored(self, block):
+        return _as(Nested, self)._with(self.inner, np.full((2, 2), -np.log(2.0)))._scored(block)
+
+
+class ScoresOfAnother(Nested):
+    """Scores kept with a batch are used for other parameters, too."""
+
     def _joint(self, block):
-        return _as(Nested, self)._with(self.inner, np.full((2, 2), -np.log(2.0)))._joint(block)
+        if block.scores is None:
+            block.scores = self._scored(block.inner)
+        return block.scores
 
 
 class InnerPosteriorForgotten(Nested):
@@ -95,7 +104,7 @@ class InnerPosteriorForgotten(Nested):
 
     def expected_statistics(self, block, resp):
         inner = resp[:, None] * self.weights[:, :, None]
-        sums = self.inner.expected_statistics(block, inner.reshape(-1, inner.shape[2]))
+        sums = self.inner.expected_statistics(block.inner, inner.reshape(-1, inner.shape[2]))
         inner_count = inner.sum(axis=2)
         return Statistics({"count": resp.sum(axis=1), "inner_count": inner_count}, parts=self._parted(sums))
 
@@ -131,6 +140,9 @@ CATALOGUE = {
     ),
     "inner posterior forgotten": Mutant(
         component=_as(InnerPosteriorForgotten, NESTED), arguments={"log_density": nested_log_density}
+    ),
+    "scores of other parameters": Mutant(
+        component=_as(ScoresOfAnother, NESTED), arguments={"log_density": nested_log_density}
     ),
     "outer and inner exchanged": Mutant(
         component=_as(OuterAndInnerExchanged, NESTED), arguments={"log_density": nested_log_density}

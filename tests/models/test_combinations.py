@@ -5,7 +5,7 @@ import pytest
 
 import oracles_combinations as loops
 from contract.specimens_combinations import AND_NOISE, MIXED, NESTED, TWO_KINDS
-from mixtura import Mixture
+from mixtura import Mixture, load
 from mixtura.components import (
     Diagonal,
     DirichletMultinomial,
@@ -18,7 +18,7 @@ from mixtura.components import (
 )
 from mixtura.components.neighbours import sparse_rows
 from mixtura.exceptions import DegenerateComponentError, InvalidDataError, InvalidParameterError
-from mixtura.families import Categorical, FamilyComponents, Poisson
+from mixtura.families import Categorical, FamilyComponents, Geometric, Poisson
 from mixtura.inference.grow import resized
 from mixtura.inference.updates import AddPrior, Drop, Maximization, Reseed
 from mixtura.protocols import Batch, Encoding
@@ -448,6 +448,23 @@ def test_a_nested_mixture_is_what_loops_say():
     assert np.all(np.diff(found) > 0)
 
 
+def test_scores_kept_with_a_batch_belong_to_one_object():
+    """The sums need the inner scores again; those of other parameters must not be taken for them."""
+    x = noisy_rows(17).T.copy()
+    block = NESTED.encode(x, Encoding(2))
+    first = NESTED.log_prob(block)
+    first[:] = 0.0  # a structure may write over them
+    other = NESTED.take([1, 0])
+    np.testing.assert_array_equal(other.log_prob(block), NESTED.log_prob(block)[::-1])
+    resp = np.random.default_rng(1).random((2, x.shape[1]))
+    found = other.expected_statistics(block, resp)["inner_count"]
+    np.testing.assert_allclose(found, NESTED.expected_statistics(block, resp[::-1])["inner_count"][::-1])
+    broken = object.__new__(type(CATALOGUE["scores of other parameters"].component))
+    broken.__dict__.update(NESTED.__dict__)
+    fresh = NESTED.encode(x, Encoding(2))
+    assert not np.array_equal(broken.log_prob(fresh), broken.take([1, 0]).log_prob(fresh)[::-1])
+
+
 def test_one_nested_component_is_a_plain_mixture():
     x = noisy_rows(11)
     means, eye, weights = x[[0, 70, 125]], np.stack([np.eye(2)] * 3), [0.2, 0.3, 0.5]
@@ -520,6 +537,43 @@ def test_combinations_of_combinations_fit_and_never_fall():
     assert mixture.sample(10)[0].shape == (10, 3)
     nested = Nested(Product({"place": (Gaussian(), [0, 1]), "visits": (Poisson(), [2])}), 2)
     assert Mixture(nested, 2, random_state=0).fit(x).converged_
+    x[np.random.default_rng(2).random(x.shape) < 0.05] = np.nan
+    with_noise = Union((Gaussian(), None), (UniformNoise.of(x[:, :2]), 1))
+    product = Product({"place": (with_noise, [0, 1]), "visits": (Poisson(), [2])})
+    for components, size in ((product, 3), (nested, 2)):
+        mixture = Mixture(components, size, random_state=0).fit(x)
+        assert np.all(np.diff(mixture.lower_bounds_) > -1e-12)
+        assert mixture.predict_proba(x).sum(axis=1) == pytest.approx(np.ones(len(x)))
+
+
+def test_combinations_are_saved(tmp_path):
+    x = noisy_rows(19)
+    union = Union((Gaussian(), None), (UniformNoise.of(x), 1))
+    product = Product({"first": (Gaussian(), [0]), "second": (union_of_lines(x), [1])})
+    for components, size in ((union, 3), (product, 2), (Nested(Gaussian(), 2), 2)):
+        mixture = Mixture(components, size, random_state=0).fit(x)
+        again = load(mixture.save(tmp_path / "one.mixtura"))
+        np.testing.assert_array_equal(again.predict_proba(x), mixture.predict_proba(x))
+
+
+def union_of_lines(x):
+    return Union((Gaussian(), 1), (UniformNoise.of(x[:, 1]), 1))
+
+
+def test_kinds_may_be_of_different_families():
+    """Counts of two laws over one column, and a Gaussian beside them that is then not about the column's mean."""
+    rng = np.random.default_rng(20)
+    x = np.concatenate([rng.poisson(15.0, 600), rng.geometric(0.5, 400) - 1])[:, None].astype(float)
+    counts = Union((Poisson(), 1), (Geometric(first=0), 1))
+    mixture = Mixture(counts, 2, random_state=0).fit(x)
+    assert mixture.origin_ is None
+    assert mixture.weights_ == pytest.approx([0.6, 0.4], abs=0.05)
+    assert mixture.components_[0].mean.item() == pytest.approx(15.0, rel=0.03)
+    both = Mixture(Union((Gaussian(), 1), (Geometric(first=0), 1)), 2, random_state=0).fit(x)
+    assert both.components_[0].mean.item() == pytest.approx(15.0, rel=0.03)
+    x[3] = -1.0
+    with pytest.raises(InvalidDataError, match="row 3, column 0 is -1"):
+        Mixture(counts, 2).fit(x)
 
 
 def test_combinations_take_other_structures():

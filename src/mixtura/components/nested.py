@@ -35,6 +35,23 @@ __all__ = ["Nested"]
 _LOG_TINY = -700.0
 
 
+class _Block:
+    """A batch as the inner components see it, and the last scores of it: the sums need them again.
+
+    Parameters
+    ----------
+    inner : object
+        The inner components' block.
+    """
+
+    __slots__ = ("inner", "of", "scores")
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.of: Nested | None = None
+        self.scores: tuple[Array, Array] | None = None
+
+
 class Nested:
     """K components, each a mixture of M inner components of one kind.
 
@@ -184,12 +201,17 @@ class Nested:
         """Whether the inner components ask for it."""
         return needs_own_origin(self.inner, encoding)
 
-    def encode(self, x: Any, encoding: Encoding) -> Any:
+    def encode(self, x: Any, encoding: Encoding) -> _Block:
         """What the inner components need."""
-        return self.inner.encode(x, encoding)
+        return _Block(self.inner.encode(x, encoding))
 
-    def _joint(self, block: Any) -> tuple[Array, Array]:
+    def _joint(self, block: _Block) -> tuple[Array, Array]:
         """log pi_km + log p(x | k, m), shape (K, M, B), and log p(x | k), shape (K, B)."""
+        if block.scores is None or block.of is not self:
+            block.of, block.scores = self, self._scored(block.inner)
+        return block.scores
+
+    def _scored(self, block: Any) -> tuple[Array, Array]:
         joint = self.inner.log_prob(block).reshape(*self.log_weights.shape, -1)
         joint = joint + self.log_weights[:, :, None].astype(joint.dtype)
         top = joint.max(axis=1)
@@ -197,20 +219,22 @@ class Nested:
         with np.errstate(divide="ignore"):  # a row that is impossible under all of them
             return joint, top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
 
-    def log_prob(self, block: Any) -> Array:
+    def log_prob(self, block: _Block) -> Array:
         """Scores, shape (K, B)."""
-        return self._joint(block)[1]
+        return self._joint(block)[1].copy()  # the caller may write over them
 
-    def expected_statistics(self, block: Any, resp: Array) -> Statistics:
+    def expected_statistics(self, block: _Block, resp: Array) -> Statistics:
         """Counts, inner counts (K, M), and for each m the inner sums of component m of all outer ones."""
         count = resp.sum(axis=1, dtype=np.float64)
         if self._log_weights is None:
-            return Statistics({"count": count}, parts={"start": self.inner.expected_statistics(block, resp)})
+            return Statistics(
+                {"count": count}, parts={"start": self.inner.expected_statistics(block.inner, resp)}
+            )
         joint, scores = self._joint(block)
         possible = np.where(np.isfinite(scores), scores, 0.0)
         inner = resp[:, None] * np.exp(joint - possible[:, None])
         inner_count = inner.sum(axis=2, dtype=np.float64)
-        sums = self.inner.expected_statistics(block, inner.reshape(-1, inner.shape[2]))
+        sums = self.inner.expected_statistics(block.inner, inner.reshape(-1, inner.shape[2]))
         return Statistics({"count": count, "inner_count": inner_count}, parts=self._parted(sums))
 
     def _parted(self, sums: Statistics) -> dict[str, Statistics]:
