@@ -18,7 +18,7 @@ _MARKERS = "osD^vP*X"
 
 
 def plot_selection(selection: Any, *, ax: Any = None, criterion: str | None = None) -> Any:
-    """A criterion against the number of components, one line per covariance type, with the choice marked.
+    """A criterion against the number of components, a line per covariance type or number of factors, with the choice marked.
 
     Small dots beside a line are the starts that ended at a worse optimum: a long tail of them says that the
     fit is hard, and that more starts may change the choice.
@@ -68,10 +68,10 @@ def plot_selection(selection: Any, *, ax: Any = None, criterion: str | None = No
         )
     own_figure = ax is None
     ax = style.axes_for(ax)
-    kinds = list(dict.fromkeys(row.get("covariance_type") for row in rows))
+    kinds = list(dict.fromkeys(map(_kind, rows)))
     for index, (kind, colour) in enumerate(zip(kinds, style.colours(len(kinds)), strict=True)):
         line = sorted(
-            (row for row in rows if row.get("covariance_type") == kind and _value(row, name) is not None),
+            (row for row in rows if _kind(row) == kind and _value(row, name) is not None),
             key=lambda row: row["n_components"],
         )
         _draw_starts(ax, line, name, colour)
@@ -82,7 +82,7 @@ def plot_selection(selection: Any, *, ax: Any = None, criterion: str | None = No
             marker=_MARKERS[index % len(_MARKERS)],
             markersize=5.5,
             linewidth=1.8,
-            label=None if kind is None else str(kind),
+            label=kind,
             zorder=3,
         )
     _limit(ax, [value for row in rows if (value := _value(row, name)) is not None])
@@ -111,6 +111,13 @@ def _draw_starts(ax: Any, line: Sequence[Mapping[str, Any]], name: str, colour: 
 
 def _worst(spread: style.Floats, name: str) -> float:
     return float(spread.min() if name == "log_likelihood" else spread.max())
+
+
+def _kind(row: Mapping[str, Any]) -> str | None:
+    """What a line is called; None where there is one line."""
+    if row.get("n_factors") is not None:
+        return f"q = {row['n_factors']}"
+    return None if row.get("covariance_type") is None else str(row["covariance_type"])
 
 
 def _value(row: Mapping[str, Any], key: str) -> float | None:

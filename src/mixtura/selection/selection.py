@@ -15,7 +15,7 @@ class Selection:
     Parameters
     ----------
     table : list of dict
-        One row per model: n_components, covariance_type, log_likelihood (total), bic, aic, icl, held_out (mean per
+        One row per model: n_components, covariance_type, n_factors (or None), log_likelihood (total), bic, aic, icl, held_out (mean per
         validation row, or None), n_parameters, n_iter, reason, converged, seconds, starts (objectives of the runs
         carried to their end), started (which start won), chosen.
     criterion : str
@@ -76,21 +76,16 @@ class Selection:
         return plot_selection(self, ax=ax, **options)
 
     def __str__(self) -> str:
-        shown = [
-            "n_components",
-            "covariance_type",
-            "log_likelihood",
-            self.criterion,
-            "n_parameters",
-            "starts",
-        ]
-        header = ["K", "covariance", "log-likelihood", self.criterion, "parameters", "spread of starts"]
+        varied = {"covariance_type": "covariance"}
+        if any(row.get("n_factors") is not None for row in self.table):
+            varied = {"n_factors": "factors"}
+        header = ["K", *varied.values(), "log-likelihood", self.criterion, "parameters", "spread of starts"]
         rows = []
         for row in self.table:
             spread = max(row["starts"]) - min(row["starts"]) if row["starts"] else 0.0
             cells = [
                 row["n_components"],
-                row["covariance_type"] or "-",
+                *(["-" if row[name] is None else row[name] for name in varied]),
                 f"{row['log_likelihood']:.3f}",
                 f"{row[self.criterion]:.3f}",
             ]
@@ -98,7 +93,7 @@ class Selection:
                 [str(cell) for cell in (*cells, row["n_parameters"], f"{spread:.2e}")]
                 + ["<- chosen" if row["chosen"] else ""]
             )
-        widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(shown))]
+        widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
         lines = [
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=False))
             for line in [header, *rows]

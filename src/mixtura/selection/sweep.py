@@ -1,4 +1,4 @@
-"""A sweep over K (and covariance type), every fit started afresh and from the nested smaller model."""
+"""A sweep over K (and covariance type, number of factors), every fit started afresh and from the nested smaller model."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from sklearn.base import clone
 
-from mixtura.components import MCLUST
-from mixtura.components.eigen import covariance_code, nested_codes
 from mixtura.exceptions import (
     ConvergenceWarning,
     DegeneracyWarning,
@@ -28,6 +26,7 @@ from mixtura.inference import criteria
 from mixtura.inference.stopping import Reason, catch_interrupt
 from mixtura.models._base import BaseMixture
 from mixtura.selection.selection import Selection
+from mixtura.selection.variants import VARIED, Variant, variants
 
 __all__ = ["CRITERIA", "select"]
 
@@ -43,6 +42,7 @@ def select(
     *,
     n_components: Iterable[int] = range(1, 10),
     covariance_type: Sequence[str] | None = None,
+    n_factors: Iterable[int] | None = None,
     criterion: str = "bic",
     groups: Any = None,
     sample_weight: Any = None,
@@ -50,11 +50,11 @@ def select(
     patience: int | None = None,
     progress: bool = False,
 ) -> Selection:
-    """Fit a mixture for every K (and covariance type) and choose by a criterion.
+    """Fit a mixture for every K (and covariance type, or number of factors) and choose by a criterion.
 
     Every K starts afresh and from the nested smaller model with its largest components split; the better one stays.
     A covariance type also starts from the fits of the types nested in it (EVE from EEE and EVI, say), which are therefore
-    fitted first, so that no type ends below a special case of it.
+    fitted first, so that no type ends below a special case of it; so does a number of factors from the fits of fewer.
 
     Parameters
     ----------
@@ -66,6 +66,8 @@ def select(
         Values of K, tried in ascending order.
     covariance_type : sequence of str, optional
         Covariance types to try as well, scikit-learn's names or mclust's codes; None keeps the estimator's.
+    n_factors : iterable of int, optional
+        Numbers of factors to try as well (`FactorAnalyzerMixture`); None keeps the estimator's.
     criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
         The first three: lower is better. "held_out": mean log-likelihood per row of `validation`, higher is better.
     groups : array_like, optional
@@ -112,13 +114,14 @@ def select(
         for name, value in (("groups", groups), ("sample_weight", sample_weight))
         if value is not None
     }
-    types = [None] if covariance_type is None else list(covariance_type)
-    found: dict[str | None, list[tuple[Any, dict[str, Any]]]] = {kind: [] for kind in types}
-    with catch_interrupt() as interruption, _bar(len(values) * len(types), show=progress) as bar:
-        for kind in sorted(found, key=lambda kind: len(_inside(kind))):  # special cases first
+    factors = None if n_factors is None else sorted({int(q) for q in n_factors})
+    kinds = variants({"covariance_type": covariance_type, "n_factors": factors})
+    found: dict[Variant, list[tuple[Any, dict[str, Any]]]] = {kind: [] for kind in kinds}
+    with catch_interrupt() as interruption, _bar(len(values) * len(kinds), show=progress) as bar:
+        for kind in sorted(kinds, key=lambda kind: sum(one.inside(kind) for one in kinds)):  # special cases first
             previous, best, misses = None, np.inf, 0
             for k in values:
-                bar.update(TaskID(0), description=f"K = {k}" + (f", {kind}" if kind else ""))
+                bar.update(TaskID(0), description=f"K = {k}" + (f", {kind}" if kind.settings else ""))
                 starts = _starts(k, kind, previous, found)
                 previous, row = _one(estimator, X, k, kind, starts, fit_arguments, validation)
                 bar.advance(TaskID(0))
@@ -164,40 +167,30 @@ def _choose(rows: list[dict[str, Any]], fitted: list[Any], criterion: str, *, in
     return Selection(rows, criterion, fitted[best], at_edge, interrupted, fitted)
 
 
-def _inside(kind: str | None) -> list[str]:
-    """Codes of the covariance types nested in one; none where the name is not known."""
-    return nested_codes(kind) if kind is not None and covariance_code(kind) in MCLUST else []
-
-
 def _starts(
     k: int,
-    kind: str | None,
+    kind: Variant,
     previous: Any,
-    found: Mapping[str | None, Sequence[tuple[Any, Mapping[str, Any]]]],
+    found: Mapping[Variant, Sequence[tuple[Any, Mapping[str, Any]]]],
 ) -> dict[str, Any]:
     """Starts by name: None for a fresh one, or a fitted model.
 
-    Besides the fit of fewer components, those of the largest covariance types nested in this one.
+    Besides the fit of fewer components, those of the largest variants nested in this one.
     """
     starts = {"fresh": None} if k <= _FRESH_UP_TO or previous is None else {}
     if previous is not None:
         starts["nested"] = previous
-    inside = _inside(kind)
     fits = {
-        covariance_code(str(other)): model
-        for other, pairs in found.items()
-        for model, row in pairs
-        if row["n_components"] == k and covariance_code(str(other)) in inside
+        other: model for other, pairs in found.items() for model, row in pairs if row["n_components"] == k
     }
-    smaller = {code for other in fits for code in nested_codes(other)}
-    return starts | {f"nested {code}": fits[code] for code in inside if code in fits and code not in smaller}
+    return starts | {f"nested {other}": fits[other] for other in kind.largest_inside(list(fits))}
 
 
 def _one(
     estimator: Any,
     X: Any,
     k: int,
-    kind: str | None,
+    kind: Variant,
     starts: Mapping[str, Any],
     fit_arguments: dict[str, Any],
     validation: Any,
@@ -207,9 +200,7 @@ def _one(
     candidates = []
     original = estimator.init_params
     for start, given in starts.items():
-        model = clone(estimator).set_params(n_components=k)
-        if kind is not None:
-            model.set_params(covariance_type=kind)
+        model = clone(estimator).set_params(n_components=k, **dict(kind.settings))
         if given is not None:
             model.init_params = given
         with warnings.catch_warnings():
@@ -256,7 +247,7 @@ def _row(
     ]
     return {
         "n_components": model.n_components_,
-        "covariance_type": getattr(model, "covariance_type", None),
+        **{name: getattr(model, name, None) for name in VARIED},
         "log_likelihood": log_likelihood,
         "bic": criteria.bic(log_likelihood, n_parameters, n_units),
         "aic": criteria.aic(log_likelihood, n_parameters),
