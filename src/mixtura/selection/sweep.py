@@ -118,7 +118,8 @@ def select(
     kinds = variants({"covariance_type": covariance_type, "n_factors": factors})
     found: dict[Variant, list[tuple[Any, dict[str, Any]]]] = {kind: [] for kind in kinds}
     with catch_interrupt() as interruption, _bar(len(values) * len(kinds), show=progress) as bar:
-        for kind in sorted(kinds, key=lambda kind: sum(one.inside(kind) for one in kinds)):  # special cases first
+        # Special cases first.
+        for kind in sorted(kinds, key=lambda kind: sum(one.inside(kind) for one in kinds)):
             previous, best, misses = None, np.inf, 0
             for k in values:
                 bar.update(TaskID(0), description=f"K = {k}" + (f", {kind}" if kind.settings else ""))
