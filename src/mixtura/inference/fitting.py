@@ -189,13 +189,15 @@ def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -
     weight = _weights(sample)
     embedding = sample.embed(sample.x, weight)[0]
     source = sample.source()
+    begin = initialize.begun(sample.components, embedding, weight, sample.n_components)
     soft = 0.0 if np.all(problem.components.centred) else 0.1
     return [
         Start(
             rule,
             seed,
             partial(
-                problem.started, partial(_make, sample, source, embedding, weight, rule, seed, soft=soft)
+                problem.started,
+                partial(_make, sample, source, embedding, weight, rule, seed, soft=soft, begin=begin),
             ),
         )
         for seed in (int(rng.integers(2**31 - 1)) for _ in range(n_init))
@@ -209,12 +211,15 @@ def _sieved(
     sample = (problem.screen or problem).sample(_sample_size(problem, floor=3000), rng)
     weight = _weights(sample)
     embeddings = sample.embed(sample.x, weight)
+    begin = [initialize.begun(sample.components, z, weight, sample.n_components) for z in embeddings]
     source = sample.source()
     size = 1 if problem.n_components == 1 else _CANDIDATES * settings.n_init
     candidates = []
     for rule, which, soft in _recipe(len(embeddings), size, hard=bool(np.all(problem.components.centred))):
         seed = int(rng.integers(2**31 - 1))
-        make = partial(_make, sample, source, embeddings[which], weight, rule, seed, soft=soft)
+        make = partial(
+            _make, sample, source, embeddings[which], weight, rule, seed, soft=soft, begin=begin[which]
+        )
         candidates.append(Start(f"{rule}, embedding {which + 1}", seed, make))
     if size == 1:
         return _handed_on(problem, candidates), []
@@ -267,10 +272,18 @@ def _recipe(n_embeddings: int, size: int, *, hard: bool) -> list[tuple[str, int,
 
 
 def _make(
-    sample: Problem, source: Source, embedding: Any, weight: Array, rule: str, seed: int, *, soft: float
+    sample: Problem,
+    source: Source,
+    embedding: Any,
+    weight: Array,
+    rule: str,
+    seed: int,
+    *,
+    soft: float,
+    begin: tuple[Array, Array] | None = None,
 ) -> LatentMixture:
     rng = np.random.default_rng(seed)
-    resp = initialize.partition(rule, embedding, weight, sample.n_components, rng, sample.components)
+    resp = initialize.partition(rule, embedding, weight, sample.n_components, rng, begin)
     if sample.allowed is not None:
         resp = initialize.among(resp, sample.allowed)
     if soft or not resp.any(axis=0).all():  # fewer distinct rows than components: let all of them share

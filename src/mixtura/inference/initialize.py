@@ -30,6 +30,7 @@ __all__ = [
     "PARTITIONS",
     "StructureMaker",
     "among",
+    "begun",
     "component_embeddings",
     "count_embeddings",
     "family_embeddings",
@@ -186,8 +187,36 @@ def family_embeddings(family: ExponentialFamily) -> Callable[[Any, Array], list[
     return component_embeddings(FamilyComponents(family))
 
 
+def begun(components: Any, z: Any, weight: Array, n_components: int) -> tuple[Array, Array] | None:
+    """What components that find their own rows begin with, for `partition`.
+
+    Parameters
+    ----------
+    components : Component
+        Its hook ``apart(z, weight, K)``, where it has one, returns None or responsibilities (n, K) to begin with and the
+        components (K,) that share what is left of every row by a rule: noise takes rows without near neighbours, and
+        clusters are looked for among the others.
+    z : ndarray or csr_matrix, shape (n, F)
+        Rows between which distances mean something.
+    weight : ndarray, shape (n,)
+        Weights.
+    n_components : int
+        K.
+    """
+    apart = getattr(components, "apart", None)
+    found: tuple[Array, Array] | None = (
+        None if apart is None or sp.issparse(z) else apart(z, weight, n_components)
+    )
+    return found
+
+
 def partition(
-    rule: str, z: Any, weight: Array, n_components: int, rng: np.random.Generator, components: Any = None
+    rule: str,
+    z: Any,
+    weight: Array,
+    n_components: int,
+    rng: np.random.Generator,
+    begin: tuple[Array, Array] | None = None,
 ) -> Array:
     """Responsibilities (n, K) of embedded rows by a rule, after components that find their own rows have taken them.
 
@@ -203,10 +232,8 @@ def partition(
         K.
     rng : numpy.random.Generator
         Source of chance.
-    components : Component, optional
-        Its hook ``apart(z, weight, K)``, where it has one, returns None or responsibilities (n, K) to begin with and the
-        components (K,) that share what is left of every row by the rule: noise takes rows without near neighbours, and
-        clusters are looked for among the others.
+    begin : tuple of ndarray, optional
+        What `begun` said of these rows.
 
     Examples
     --------
@@ -214,11 +241,9 @@ def partition(
     >>> partition("kmeans", z, np.ones(4), 2, np.random.default_rng(0)).sum(axis=0)
     array([2., 2.])
     """
-    apart = getattr(components, "apart", None)
-    found = None if apart is None or sp.issparse(z) else apart(z, weight, n_components)
-    if found is None:
+    if begin is None:
         return PARTITIONS[rule](z, weight, n_components, rng)
-    resp, rest = found
+    resp, rest = begin[0].copy(), begin[1]
     left = 1.0 - resp.sum(axis=1)
     rows = left > 0.5
     size = int(rest.sum())
