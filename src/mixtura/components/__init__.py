@@ -7,11 +7,16 @@ from mixtura.components.eigen import EEI, EEV, EII, EVE, EVI, EVV, MCLUST, VEE, 
 from mixtura.components.factor_analyzer import FactorAnalyzer
 from mixtura.components.factor_noise import CommonIsotropicNoise, CommonNoise, IsotropicNoise, OwnNoise
 from mixtura.components.gaussian import Gaussian
+from mixtura.components.laplace import Laplace
+from mixtura.components.negative_binomial import NegativeBinomial
 from mixtura.components.nested import Nested
 from mixtura.components.product import Product
+from mixtura.components.scipy_distribution import ScipyDistribution
 from mixtura.components.student_t import StudentT
 from mixtura.components.uniform import UniformNoise
 from mixtura.components.union import Union
+from mixtura.components.weibull import Weibull
+from mixtura.components.zero_inflated import ZeroInflatedNegativeBinomial, ZeroInflatedPoisson
 
 __all__ = [
     "COVARIANCES",
@@ -36,14 +41,20 @@ __all__ = [
     "Full",
     "Gaussian",
     "IsotropicNoise",
+    "Laplace",
+    "NegativeBinomial",
     "Nested",
     "OwnDegrees",
     "OwnNoise",
     "Product",
+    "ScipyDistribution",
     "SharedDegrees",
     "Spherical",
     "StudentT",
     "Tied",
     "UniformNoise",
     "Union",
+    "Weibull",
+    "ZeroInflatedNegativeBinomial",
+    "ZeroInflatedPoisson",
 ]
