@@ -10,6 +10,7 @@ from mixtura.components.gaussian import Gaussian
 from mixtura.components.laplace import Laplace
 from mixtura.components.negative_binomial import NegativeBinomial
 from mixtura.components.nested import Nested
+from mixtura.components.ordinal import AdjacentLogit, CumulativeLogit, Ordinal
 from mixtura.components.product import Product
 from mixtura.components.scipy_distribution import ScipyDistribution
 from mixtura.components.student_t import StudentT
@@ -31,9 +32,11 @@ __all__ = [
     "VEI",
     "VEV",
     "VVE",
+    "AdjacentLogit",
     "CommonIsotropicNoise",
     "CommonNoise",
     "CovarianceModel",
+    "CumulativeLogit",
     "Diagonal",
     "DirichletMultinomial",
     "FactorAnalyzer",
@@ -44,6 +47,7 @@ __all__ = [
     "Laplace",
     "NegativeBinomial",
     "Nested",
+    "Ordinal",
     "OwnDegrees",
     "OwnNoise",
     "Product",
