@@ -86,12 +86,13 @@ class Gamma(PairFamily):
         """Components with (nearly) equal values in a column."""
         mean_log, average = halves(mean)
         ranged = (average >= SMALLEST) & (average <= 1.0 / SMALLEST)
-        gap = np.log(np.where(ranged, average, 1.0)) - mean_log
-        bad = ~(ranged & (gap > EQUAL * (1.0 + np.abs(mean_log))))
+        # Relative to the terms of the log density, which are about as large as the logarithms.
+        spread = (np.log(np.where(ranged, average, 1.0)) - mean_log) / (1.0 + np.abs(mean_log))
+        bad = ~(ranged & (spread > EQUAL))
         return named(
             bad,
             lambda k, d: (
-                self.equal(gap[k, d])
+                self.equal(spread[k, d])
                 if ranged[k, d]
                 else f"the mean {average[k, d]:.3g} is outside of {SMALLEST:g} to {1.0 / SMALLEST:g}: use another unit"
             ),

@@ -44,7 +44,7 @@ class InverseGaussian(PairFamily):
     """
 
     name = "inverse Gaussian"
-    support = "positive numbers"
+    support = f"positive numbers (at least {SMALLEST:g})"
 
     def statistics(self, x: Array) -> Array:
         """Values, then their reciprocals, shape (2 D, B)."""
