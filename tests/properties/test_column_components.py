@@ -1,5 +1,7 @@
 """Independent columns that are not exponential families: steps rise to the maximum, missing cells are left out, limits hold."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -9,6 +11,7 @@ from mixtura import Mixture, load
 from mixtura.components import (
     Laplace,
     NegativeBinomial,
+    Product,
     ScipyDistribution,
     Weibull,
     ZeroInflatedNegativeBinomial,
@@ -18,7 +21,12 @@ from mixtura.components.intervals import Interval
 from mixtura.components.negative_binomial import LARGEST_SIZE, bound_rise, bound_slope
 from mixtura.components.weibull import _Bound
 from mixtura.components.zero_inflated import solve_inflation
-from mixtura.exceptions import DegenerateComponentError, InvalidDataError, InvalidParameterError
+from mixtura.exceptions import (
+    ConvergenceWarning,
+    DegenerateComponentError,
+    InvalidDataError,
+    InvalidParameterError,
+)
 from mixtura.protocols import Encoding
 
 RNG = np.random.default_rng(5)
@@ -559,3 +567,43 @@ def test_large_counts_and_huge_batches_of_them_do_not_need_a_table():
     assert block.places is None
     law = stats.nbinom(0.5, 0.5 / (0.5 + 1e5))
     assert one.log_prob(block)[0] == pytest.approx(law.logpmf(x[0]), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_likelihood_of_a_mixture_never_falls(name):
+    blank, x, _ = CASES[name]
+    mixture = Mixture(blank, 2, random_state=1, init_params="random", max_iter=40, tol=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(x.T)
+    bounds = np.array(mixture.lower_bounds_)
+    assert len(bounds) > 3
+    assert np.all(
+        np.diff(bounds) >= -1e-11 * np.abs(bounds[1:])
+    )  # rounding; no step is called exact and forgiven
+
+
+def test_blocks_of_different_kinds_with_gaps_are_recovered():
+    rng = np.random.default_rng(0)
+    second = rng.random(800) < 0.4
+    x = np.column_stack(
+        [
+            rng.laplace(np.where(second, 1000.0, 1010.0), 1.0),
+            rng.negative_binomial(2, np.where(second, 0.5, 0.1)),
+            np.where(second, 2.0, 9.0) * rng.weibull(3.0, 800),
+            rng.gumbel(np.where(second, 0.0, 5.0)),
+        ]
+    )
+    x[rng.random(x.shape) < 0.1] = np.nan
+    kinds = {"a": Laplace(), "b": NegativeBinomial(), "c": Weibull(), "d": ScipyDistribution(stats.gumbel_r)}
+    product = Product({name: (kind, [i]) for i, (name, kind) in enumerate(kinds.items())})
+    mixture = Mixture(product, 2, random_state=0).fit(x)
+    frame = mixture.params_frame()
+    found = {name: sorted(part["value"]) for name, part in frame.groupby(["parameter", "feature"])}
+    for place, values in {
+        ("location", "x0"): [1000.0, 1010.0],
+        ("mean", "x1"): [2.0, 18.0],
+        ("shape", "x2"): [3.0, 3.0],
+        ("loc", "x3"): [0.0, 5.0],
+    }.items():
+        assert found[place] == pytest.approx(values, rel=0.15, abs=0.2), place
