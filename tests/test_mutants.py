@@ -33,7 +33,8 @@ def complaints(mutant):
     if mutant.structure is not None:
         offsets = arguments.get("offsets")
         scores = np.random.default_rng(1).normal(scale=2.0, size=(mutant.structure.n_components, 60))
-        collect(STRUCTURE_CHECKS, StructureSpecimen(mutant.structure, scores, offsets, 1), "structure")
+        specimen = StructureSpecimen(mutant.structure, scores, offsets, 1, arguments.get("covariates"))
+        collect(STRUCTURE_CHECKS, specimen, "structure")
         return frozenset(found)
     component = mutant.component
     if mutant.family is not None:

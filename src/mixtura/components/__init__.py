@@ -1,5 +1,6 @@
 """Components that are not plain families: Gaussians with covariance structures, Dirichlet-multinomials."""
 
+from mixtura.components.constrained import Fixed, Shared
 from mixtura.components.covariance import COVARIANCES, CovarianceModel, Diagonal, Full, Spherical, Tied
 from mixtura.components.degrees import FixedDegrees, OwnDegrees, SharedDegrees
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
@@ -7,6 +8,8 @@ from mixtura.components.eigen import EEI, EEV, EII, EVE, EVI, EVV, MCLUST, VEE, 
 from mixtura.components.factor_analyzer import FactorAnalyzer
 from mixtura.components.factor_noise import CommonIsotropicNoise, CommonNoise, IsotropicNoise, OwnNoise
 from mixtura.components.gaussian import Gaussian
+from mixtura.components.gaussian_response import GaussianResponse
+from mixtura.components.generalized_regression import LogisticResponse, PoissonResponse
 from mixtura.components.laplace import Laplace
 from mixtura.components.negative_binomial import NegativeBinomial
 from mixtura.components.nested import Nested
@@ -40,18 +43,23 @@ __all__ = [
     "Diagonal",
     "DirichletMultinomial",
     "FactorAnalyzer",
+    "Fixed",
     "FixedDegrees",
     "Full",
     "Gaussian",
+    "GaussianResponse",
     "IsotropicNoise",
     "Laplace",
+    "LogisticResponse",
     "NegativeBinomial",
     "Nested",
     "Ordinal",
     "OwnDegrees",
     "OwnNoise",
+    "PoissonResponse",
     "Product",
     "ScipyDistribution",
+    "Shared",
     "SharedDegrees",
     "Spherical",
     "StudentT",

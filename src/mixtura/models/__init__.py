@@ -10,6 +10,7 @@ from mixtura.models.loading import load
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
+from mixtura.models.regression_mixture import RegressionMixture
 
 __all__ = [
     "BernoulliMixture",
@@ -21,5 +22,6 @@ __all__ = [
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
+    "RegressionMixture",
     "load",
 ]

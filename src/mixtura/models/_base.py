@@ -148,15 +148,19 @@ class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
         X = self._validate(X, reset=True)
         weight = self._check_weight(sample_weight, X.shape[0])
         self._check_rows(X, weight)
-        allowed = allowed_components(labels, X.shape[0], self.n_components)
+        self._fit(self._problem(X, weight).restricted(self._allowed(labels, X.shape[0])))
+        return self
+
+    def _allowed(self, labels: Any, n_rows: int) -> Array | None:
+        """Components that every row may have, shape (N, K); None: all."""
+        allowed = allowed_components(labels, n_rows, self.n_components)
         if allowed is not None and self.on_degenerate == "drop":
             msg = (
                 "on_degenerate is 'drop', but labels name components by number, which would change. Expected 'reseed', "
                 "'raise' or 'prior' with labels."
             )
             raise InvalidParameterError(msg)
-        self._fit(self._problem(X, weight).restricted(allowed))
-        return self
+        return allowed
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Learn the mixture and label the same rows.

@@ -56,6 +56,7 @@ class Prediction:
             _no_embedding,
             _no_update,
             model.n_components,
+            covariates=self._covariates(X),
         )
         start = 0
         with Serial().session():
@@ -64,15 +65,20 @@ class Prediction:
                 yield slice(start, stop), batch, model
                 start = stop
 
-    def _row_log_weights(self, rows: slice, model: LatentMixture) -> Array:
+    def _covariates(self, X: Any) -> Array | None:
+        """What the law of the components depends on in validated rows, shape (N, Q); None: nothing."""
+        return None
+
+    def _row_log_weights(self, rows: slice, batch: Batch, model: LatentMixture) -> Array:
         """Log prior of the components for the given rows, shape (K,) or (K, B)."""
-        return np.asarray(getattr(model.structure, "log_weights"))  # noqa: B009 - not part of the Structure contract
+        found = getattr(model.structure, "log_weights")  # noqa: B009 - not part of the Structure contract
+        return np.asarray(found(batch.covariates) if callable(found) else found)
 
     def _joint(self, X: Any) -> Iterator[tuple[slice, Array]]:
         """log p(x, component) of blocks of rows, shape (K, B)."""
         for rows, batch, model in self._batches(X):
             scores = model.components.log_prob(model.components.encode(batch.x, model.encoding))
-            log_weights = self._row_log_weights(rows, model)
+            log_weights = self._row_log_weights(rows, batch, model)
             scores += log_weights[:, None] if log_weights.ndim == 1 else log_weights
             yield rows, scores
 

@@ -19,7 +19,7 @@ from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
-from mixtura.protocols import Array, Executor
+from mixtura.protocols import Array, Batch, Executor
 from mixtura.statistics import Statistics
 from mixtura.structures import Grouped, GroupedPlugIn, LatentMixture
 
@@ -261,7 +261,7 @@ on_degenerate, time_budget, callbacks, executor
             log_weights = np.log(np.where(known[:, None], self.group_weights_[position], self.weights_))
         return np.ascontiguousarray(log_weights.T)
 
-    def _row_log_weights(self, rows: slice, model: LatentMixture) -> Array:
+    def _row_log_weights(self, rows: slice, batch: Batch, model: LatentMixture) -> Array:
         return self._scored_groups[:, rows]
 
     def _with_groups(self, X: Any, groups: Any, call: Callable[[Any], Any]) -> Any:

@@ -14,6 +14,7 @@ from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
+from mixtura.models.regression_mixture import RegressionMixture
 from mixtura.persistence import read_model_file
 
 __all__ = ["load"]
@@ -29,6 +30,7 @@ _CLASSES: dict[str, type[BaseMixture]] = {
         GroupedMultinomialMixture,
         MultinomialMixture,
         PoissonMixture,
+        RegressionMixture,
     )
 }
 

@@ -1,8 +1,10 @@
 """Laws of the hidden state, and the model that joins one to components."""
 
+from mixtura.structures.concomitant import Concomitant
+from mixtura.structures.equal_weights import EqualWeights
 from mixtura.structures.grouped import Grouped
 from mixtura.structures.grouped_plug_in import GroupedPlugIn
 from mixtura.structures.independent import Independent
 from mixtura.structures.latent_mixture import LatentMixture
 
-__all__ = ["Grouped", "GroupedPlugIn", "Independent", "LatentMixture"]
+__all__ = ["Concomitant", "EqualWeights", "Grouped", "GroupedPlugIn", "Independent", "LatentMixture"]

@@ -151,6 +151,7 @@ def check_structure(
     *,
     scores: Array | None = None,
     offsets: Array | None = None,
+    covariates: Array | None = None,
     skip: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[str, ...]:
@@ -164,6 +165,8 @@ def check_structure(
         Log densities; None draws sixty rows of them.
     offsets : ndarray, shape (U + 1,), optional
         Where units begin; None makes every row a unit.
+    covariates : ndarray, shape (Q, B), optional
+        What the law of the states depends on.
     skip, seed
         As for :func:`check_family`.
 
@@ -184,8 +187,10 @@ def check_structure(
     True
     """
     if scores is None:
-        scores = np.random.default_rng(seed).normal(scale=2.0, size=(structure.n_components, 60))
-    return _run(STRUCTURE_CHECKS, StructureSpecimen(structure, scores, offsets, seed), repr(structure), skip)
+        n_rows = 60 if covariates is None else covariates.shape[1]
+        scores = np.random.default_rng(seed).normal(scale=2.0, size=(structure.n_components, n_rows))
+    specimen = StructureSpecimen(structure, scores, offsets, seed, covariates)
+    return _run(STRUCTURE_CHECKS, specimen, repr(structure), skip)
 
 
 def _run(

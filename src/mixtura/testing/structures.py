@@ -29,12 +29,15 @@ class StructureSpecimen:
         Where units begin; None makes every row a unit.
     seed : int, default 0
         Of weights and perturbations.
+    covariates : ndarray, shape (Q, B), optional
+        What the law of the states depends on.
     """
 
     structure: Any
     scores: Array
     offsets: Array | None = None
     seed: int = 0
+    covariates: Array | None = None
 
     @property
     def weight(self) -> Array:
@@ -54,7 +57,8 @@ class StructureSpecimen:
         """What the structure concludes from some of the rows, with a fresh memory."""
         scores = (self.scores if scores is None else scores)[:, rows]
         weight = (self.weight if weight is None else weight)[rows]
-        batch = Batch(None, weight, self.offsets if offsets is None else offsets)
+        covariates = None if self.covariates is None else self.covariates[:, rows]
+        batch = Batch(None, weight, self.offsets if offsets is None else offsets, covariates=covariates)
         return (structure or self.structure).infer(scores.copy(), batch, {})
 
     def total(self, found: Inference) -> float:
