@@ -17,6 +17,7 @@ SCRIPTS = (
     "household_prediction",
     "optima",
     "dirichlet_multinomial",
+    "latent_class",
     "shopper",
 )
 

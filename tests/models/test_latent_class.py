@@ -312,6 +312,26 @@ def test_given_tables_or_sizes_alone_start_a_fit(survey, fitted):
         assert found.lower_bound_ == pytest.approx(fitted.lower_bound_, abs=1e-3)
 
 
+def test_random_starts_look_at_no_distances(survey, monkeypatch):
+    def refuse(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("mixtura.models.categorical_mixture.family_embeddings", lambda _: refuse)
+    mixture = CategoricalMixture(2, init_params="random", random_state=0).fit(survey)
+    assert mixture.converged_
+    with pytest.raises(AssertionError):
+        CategoricalMixture(2, init_params="kmeans", random_state=0).fit(survey)
+
+
+def test_known_classes_of_some_rows_number_the_classes():
+    x, state = drawn(300, seed=6, share=0.1)
+    for known in (state, 1 - state):
+        labels = np.where(np.arange(300) < 30, known, -1)
+        found = CategoricalMixture(2, random_state=0).fit(x, labels=labels).predict(x[30:])
+        # Two classes drawn from their true parameters are told apart for four rows in five.
+        assert np.mean(found == known[30:]) > 0.75
+
+
 def test_warm_starts_need_the_same_levels(survey):
     mixture = CategoricalMixture(2, random_state=0, warm_start=True).fit(survey)
     before = mixture.lower_bound_

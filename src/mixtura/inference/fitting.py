@@ -187,7 +187,8 @@ def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -
     """Starts of one partition rule in the first embedding, hard as in scikit-learn (counts: see `_recipe`)."""
     sample = (problem.screen or problem).sample(_sample_size(problem, floor=50_000), rng)
     weight = _weights(sample)
-    embedding = sample.embed(sample.x, weight)[0]
+    blind = initialize.is_blind(rule, problem.components)
+    embedding = sample.x if blind else sample.embed(sample.x, weight)[0]
     source = sample.source()
     begin = initialize.begun(sample.components, embedding, weight, sample.n_components)
     soft = 0.0 if np.all(problem.components.centred) else 0.1

@@ -36,6 +36,7 @@ __all__ = [
     "family_embeddings",
     "from_responsibilities",
     "gaussian_embeddings",
+    "is_blind",
     "nearest",
     "partition",
     "soften",
@@ -87,6 +88,17 @@ PARTITIONS: dict[str, Partition] = {
     "random": random_partition,
     "random_from_data": random_rows,
 }
+
+
+def is_blind(rule: str, components: Any) -> bool:
+    """Whether responsibilities are made without a look at the rows, so that no embedding is needed.
+
+    Examples
+    --------
+    >>> is_blind("random", None), is_blind("kmeans", None)
+    (True, False)
+    """
+    return PARTITIONS[rule] is random_partition and not hasattr(components, "apart")
 
 
 def nearest(z: Any, centres: Any) -> Array:

@@ -22,12 +22,8 @@ from mixtura.statistics import Statistics
 __all__ = ["independent_pass"]
 
 _WORTH = 20_000  # rows times K of a batch below which the generic pass is as quick, and compiles nothing
-_CODES = (
-    256,
-    64,
-    16,
-    1,
-)  # most of a group of columns; fewer where the tables would leave the second-level cache
+# Most codes of a group of columns; fewer where the tables would leave the second-level cache.
+_CODES = (640, 256, 64, 16, 1)
 _TABLE = 200_000  # bytes of a table that may stay there
 _MOST_CODES = 65_535  # of all groups, so that a code is two bytes
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -107,18 +103,24 @@ def _encode(x, order, first, sizes, offsets, gaps, codes):  # type: ignore[no-un
 
 @_jit
 def _tables(natural, first, sizes, starts, offsets, gaps, log_table):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
-    """Log probabilities of every code, (codes, K): those of its levels added up; missing cells add nothing."""
+    """Log probabilities of every code, (codes, K): those of its levels added up; missing cells add nothing.
+
+    Column by column, from the last code to the first, so that what is read has not been overwritten.
+    """
     n_components = natural.shape[0]
     for g in range(len(first) - 1):
-        for row in range(offsets[g], offsets[g + 1]):
-            code = row - offsets[g]
-            log_table[row] = 0.0
-            for position in range(first[g + 1] - 1, first[g] - 1, -1):
-                level = code % sizes[position]
-                code //= sizes[position]
-                if not gaps or level < sizes[position] - 1:
+        table = log_table[offsets[g] : offsets[g + 1]]
+        table[0] = 0.0
+        n_codes = 1
+        for position in range(first[g], first[g + 1]):
+            size, start = sizes[position], starts[position]
+            for prefix in range(n_codes - 1, -1, -1):
+                for level in range(size - 1, -1, -1):
+                    here = table[prefix * size + level]
+                    counts = not gaps or level < size - 1
                     for k in range(n_components):
-                        log_table[row, k] += natural[k, starts[position] + level]
+                        here[k] = table[prefix, k] + (natural[k, start + level] if counts else 0.0)
+            n_codes *= size
 
 
 @_jit
@@ -166,17 +168,26 @@ def _pass(codes, weight, table, log_table, weights, log_weights, totals, shifts,
 
 @_jit
 def _spread(sums, first, sizes, starts, offsets, gaps, by_level):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
-    """Sums of every code (codes, K) to sums of every level, (K, P)."""
-    n_components = by_level.shape[0]
+    """Sums of every code (codes, K), which are overwritten, to sums of every level, (P, K): column by column from the last."""
+    n_components = by_level.shape[1]
+    rest = np.empty(n_components)
     for g in range(len(first) - 1):
-        for row in range(offsets[g], offsets[g + 1]):
-            code = row - offsets[g]
-            for position in range(first[g + 1] - 1, first[g] - 1, -1):
-                level = code % sizes[position]
-                code //= sizes[position]
-                if not gaps or level < sizes[position] - 1:
+        table = sums[offsets[g] : offsets[g + 1]]
+        n_codes = len(table)
+        for position in range(first[g + 1] - 1, first[g] - 1, -1):
+            size, start = sizes[position], starts[position]
+            n_codes //= size
+            for prefix in range(n_codes):
+                rest[:] = 0.0
+                for level in range(size):
+                    here = table[prefix * size + level]
                     for k in range(n_components):
-                        by_level[k, starts[position] + level] += sums[row, k]
+                        rest[k] += here[k]
+                    if not gaps or level < size - 1:
+                        there = by_level[start + level]
+                        for k in range(n_components):
+                            there[k] += here[k]
+                table[prefix] = rest
 
 
 class _Tables(NamedTuple):
@@ -260,13 +271,13 @@ def independent_pass(
         sums,
         count,
     )
-    by_level = np.zeros(components.natural.shape)
+    by_level = np.zeros(components.natural.T.shape)
     _spread(sums, layout.first, layout.sizes, layout.starts, layout.offsets, layout.gaps, by_level)
     found: dict[str, Array] = {"count": count}
     if encoding.missing:
         starts = np.cumsum([0, *components.family.levels[:-1]])  # type: ignore[attr-defined]
-        found["exposure"] = np.add.reduceat(by_level, starts, axis=1)
-    found["sum_t"] = by_level
+        found["exposure"] = np.add.reduceat(by_level, starts, axis=0).T
+    found["sum_t"] = by_level.T
     evidence = np.log(totals) + shifts
     return Statistics(
         log_evidence=float(evidence @ weight),

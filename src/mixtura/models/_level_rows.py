@@ -35,12 +35,8 @@ class LevelRows:
                 if not levels:
                     self._refuse_empty(column.name)
         owner = type(self).__name__
-        return np.column_stack(
-            [
-                _levels.codes(column, levels, owner)
-                for column, levels in zip(columns, self.levels_, strict=True)
-            ]
-        )
+        pairs = zip(columns, self.levels_, strict=True)
+        return np.stack([_levels.codes(column, levels, owner) for column, levels in pairs]).T
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """A data frame as it is, anything else as a matrix of numbers, text or objects."""

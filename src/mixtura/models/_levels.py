@@ -58,7 +58,7 @@ def columns_of(X: Any) -> list[Column]:
     if isinstance(frame, nw.DataFrame):
         return [_of_series(series) for series in frame.iter_columns()]
     if X.dtype.kind in "fiu":
-        return [Column(j, np.asarray(X[:, j], dtype=np.float64)) for j in range(X.shape[1])]
+        return [Column(j, column) for j, column in enumerate(np.ascontiguousarray(X.T, dtype=np.float64))]
     return [Column(j, X[:, j].tolist()) for j in range(X.shape[1])]
 
 
@@ -250,13 +250,16 @@ def _number_codes(values: Array, levels: Iterable[Level]) -> Array:
     if not len(numbers):
         return np.where(missing, np.nan, -1.0)
     known, places = numbers[np.argsort(numbers[:, 0])].T
-    if not missing.any() and _are_small(known) and _are_small(values):
-        table = np.full(int(max(known[-1], values.max())) + 1, -1.0)
+    filled = np.where(missing, known[0], values)
+    if _are_small(known) and _are_small(filled):
+        table = np.full(int(max(known[-1], filled.max())) + 1, -1.0)
         table[known.astype(np.intp)] = places
-        return np.asarray(table[values.astype(np.intp)])
-    near = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    found = np.where(known[near] == values, places[near], -1.0)
-    return np.where(missing, np.nan, found)
+        found = table[filled.astype(np.intp)]
+    else:
+        near = np.minimum(np.searchsorted(known, filled), len(known) - 1)
+        found = np.where(known[near] == filled, places[near], -1.0)
+    found[missing] = np.nan
+    return np.asarray(found)
 
 
 def _text(level: Any) -> str:
