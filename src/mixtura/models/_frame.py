@@ -1,7 +1,7 @@
 """From a data frame to a mixture: what each column is taken for, and its cells as numbers.
 
 Only obvious cases are decided; every decision has a reason in words, which `Mixture.from_frame` prints, and can be
-overruled by naming the column.
+overruled by naming the column. The page is long because all decisions are on it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from mixtura.components import Diagonal, Full, Gaussian, Product, hooks
+from mixtura.components import Diagonal, Full, Gaussian, NegativeBinomial, Ordinal, Product, hooks
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean
-from mixtura.families import Bernoulli, Categorical, Poisson
+from mixtura.families import Bernoulli, Categorical, LogNormal, Poisson, VonMises
 from mixtura.models._levels import Column, Level, codes, columns_of, learn
 from mixtura.protocols import Array
 
@@ -279,8 +279,6 @@ def _split_counts(
     """
     for place, one in zip(columns, members, strict=True):
         values = np.asarray(frame[one.column].cast(nw.Float64()).to_numpy(), dtype=np.float64)
-        from mixtura.components.negative_binomial import NegativeBinomial
-
         mean = np.nanmean(values)
         wide = np.nanvar(values) > mean + mean**2
         name, component = ("overdispersed count", NegativeBinomial()) if wide else ("count", Poisson())
@@ -289,16 +287,13 @@ def _split_counts(
 
 def _component(kind: str, members: Sequence[Taken]) -> Any:
     """The component of a kind."""
-    from mixtura.families.log_normal import LogNormal
-    from mixtura.families.von_mises import VonMises
-
     size = len(members)
     makers: dict[str, Any] = {
         "number": lambda: Gaussian(model=Full() if size <= _JOINT else Diagonal()),
         "positive": LogNormal,
         "yes or no": Bernoulli,
         "category": lambda: Categorical([len(one.levels) for one in members]),
-        "ordered": lambda: _ordinal([len(one.levels) for one in members]),
+        "ordered": lambda: Ordinal([len(one.levels) for one in members]),
         "angle": VonMises,
     }
     return makers[kind]()
@@ -318,9 +313,3 @@ def described(table: Sequence[Taken], product: Product, columns: FrameColumns) -
         for column, kind, named, why in rows
     )
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _ordinal(levels: list[int]) -> Any:
-    from mixtura.components.ordinal import Ordinal
-
-    return Ordinal(levels)

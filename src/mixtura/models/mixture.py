@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
+from rich.console import Console
 
 from mixtura.components import DirichletMultinomial, Gaussian, hooks
 from mixtura.components.combining import as_component
@@ -159,7 +160,7 @@ class Mixture(BaseMixture):
         """
         components, frame, table = infer(X, kinds or {})
         if verbose:
-            print(described(table, components, frame))  # noqa: T201 - asked for
+            Console(highlight=False, soft_wrap=True).print(described(table, components, frame), markup=False)
         return cls(components, n_components, frame=frame, **settings)
 
     @property
