@@ -84,6 +84,20 @@ def test_rows_whose_probability_underflows_are_done_in_logarithms():
     )
 
 
+@pytest.mark.parametrize("missing", [False, True], ids=["complete", "missing"])
+def test_natural_parameters_need_not_be_normalised(missing):
+    x, model = case(LEVELS["mixed"], missing=missing)
+    natural = model.components.natural
+    shifted = natural + np.repeat(np.arange(1.0, 9.0), LEVELS["mixed"])
+    batch = Batch(np.ascontiguousarray(x.T), np.ones(ROWS))
+    found = pass_alone(replace(model, components=model.components.replace(shifted)), batch)
+    expected = pass_alone(model, batch)
+    assert found.log_evidence == pytest.approx(expected.log_evidence, rel=1e-12)
+    with without_kernels():
+        generic = replace(model, components=model.components.replace(shifted)).summarize(batch, {})
+    assert found.log_evidence == pytest.approx(generic.log_evidence, rel=1e-12)
+
+
 def test_codes_kept_for_other_groups_are_made_anew():
     """Components that were dropped change how columns are grouped."""
     levels = (4,) * 40
