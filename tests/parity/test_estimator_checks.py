@@ -6,7 +6,13 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
-from mixtura.models import BernoulliMixture, CategoricalMixture, DirichletMultinomialMixture, PoissonMixture
+from mixtura.models import (
+    BernoulliMixture,
+    CategoricalMixture,
+    DirichletMultinomialMixture,
+    PoissonMixture,
+    StudentTMixture,
+)
 
 # The check reads classifier tags of everything that has predict_proba and takes sparse rows; a mixture is no classifier
 # and has none, so the check itself ends in an AttributeError (scikit-learn 1.9, `_check_estimator_sparse_container`).
@@ -43,6 +49,7 @@ def _warnings_as_for_any_estimator():
 @parametrize_with_checks(
     [
         GaussianMixture(),
+        StudentTMixture(),
         MultinomialMixture(),
         GroupedMultinomialMixture(),
         DirichletMultinomialMixture(),

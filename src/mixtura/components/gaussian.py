@@ -307,6 +307,10 @@ class Gaussian:
             {name: value.astype(np.float64, copy=False) for name, value in columns.items()}, shared=shared
         )
 
+    def conditional_mean(self, block: GaussianBlock | PartialBlock, resp: Array) -> Array:
+        """Rows (D, B) with missing cells at their conditional means, averaged by resp (K, B) whose columns sum to one."""
+        return block.fill(self, resp) if isinstance(block, PartialBlock) else block.x
+
     def _own_statistics(self, x: Array, resp: Array, shared: frozenset[str]) -> Statistics:
         """Sums about each component's own mean (about the encoding's origin while there are no means)."""
         origin = np.zeros((len(resp), len(x))) if self._mean is None else self._mean

@@ -31,7 +31,7 @@ __all__ = ["PatternBlock"]
 
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 # Cells times components below which NumPy is quick enough, and nothing is compiled.
-_WORTH = 50_000
+_WORTH = 10_000
 
 
 class PatternBlock(PartialBlock):

@@ -13,8 +13,9 @@ and sum r E[u], sum r E[log u].
 
 **M-step.** EM in the model with one parameter more, the size alpha of u [3]_: u / alpha ~ Gamma(nu/2, nu/2). It fits the same
 densities (Sigma / alpha is what matters) and is several times faster: scatters are divided by sum r u instead of sum r. Where the
-covariance structure lets volumes vary every component has its own alpha, elsewhere there is one. Given alpha the degrees of freedom
-solve one equation (:mod:`mixtura.components.degrees`). Every such step raises the likelihood.
+covariance structure lets volumes vary every component has its own alpha, elsewhere there is one. Every such step raises the
+likelihood. For the degrees of freedom, on which EM crawls, a guarded Newton step is the default: see
+:mod:`mixtura.components.degrees`.
 
 References
 ----------
@@ -32,10 +33,10 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import digamma, gammaln
+from scipy.special import digamma, gammaln, polygamma
 
 from mixtura.components.covariance import CovarianceModel
-from mixtura.components.degrees import Degrees, OwnDegrees
+from mixtura.components.degrees import Degrees, OwnDegrees, Slopes
 from mixtura.components.gaussian import Gaussian, covariance_table
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array, Encoding
@@ -161,8 +162,8 @@ class StudentT:
 
     @property
     def exact(self) -> bool:
-        """Whether the last step is one that raises the likelihood (no floor, no added diagonal)."""
-        return self.normal.exact
+        """Whether the last step is one that always raises the likelihood (no floor, no added diagonal, no Newton step)."""
+        return self.normal.exact and self.law.exact
 
     @property
     def regularized(self) -> bool:
@@ -227,21 +228,38 @@ class StudentT:
         if self.blank:  # u as before any row was seen
             moments = self.normal.moments(block.block, resp, resp)
             start = 0.5 * self.law.start
-            return self._sums(moments, count, count * float(digamma(start) - np.log(start)))
+            logs_u = count * float(digamma(start) - np.log(start))
+            return self._sums(moments, count, logs_u, np.zeros(len(count)))
         logs, _ = block.distances(self)
         degrees = self.degrees_of_freedom[:, None]
         sizes = 0.5 * (degrees + np.arange(self.mean.shape[1] + 1.0))
         ratio, level = (self._by_row(one, block) for one in (2.0 * sizes / degrees, digamma(sizes)))
         scaled = resp * (ratio * np.exp(-logs)).astype(resp.dtype, copy=False)
         sum_log_u = (resp * (level - np.log(0.5 * degrees) - logs)).sum(axis=1, dtype=np.float64)
-        return self._sums(self.normal.moments(block.block, scaled, resp), count, sum_log_u)
+        curvature = self._curvature(block, logs, ratio * np.exp(-logs))
+        second = (resp * curvature).sum(axis=1, dtype=np.float64)
+        return self._sums(self.normal.moments(block.block, scaled, resp), count, sum_log_u, second)
 
-    def _sums(self, moments: Statistics, count: Array, sum_log_u: Array) -> Statistics:
+    def _curvature(self, block: StudentBlock, logs: Array, u: Array) -> Array:
+        """Second derivative of each score by nu, (K, B)."""
+        degrees = self.degrees_of_freedom[:, None]
+        n_observed = np.arange(self.mean.shape[1] + 1.0)
+        level = 0.25 * (polygamma(1, 0.5 * (degrees + n_observed)) - polygamma(1, 0.5 * degrees))
+        # nu / (nu + delta), and delta over it; u' = (1 - u) / (nu + delta).
+        inverse = np.exp(-logs)
+        return self._by_row(level, block) + 0.5 * ((1.0 - inverse) - (1.0 - u) * inverse) / degrees
+
+    def conditional_mean(self, block: StudentBlock, resp: Array) -> Array:
+        """Rows (D, B) with missing cells at their conditional means, averaged by resp (K, B): those of the normal law."""
+        return self.normal.conditional_mean(block.block, resp)
+
+    def _sums(self, moments: Statistics, count: Array, sum_log_u: Array, curvature: Array) -> Statistics:
         """Sums by name: the weight of the moments is sum_u, not the count."""
         sums = {
             "count": count,
             "sum_u": moments["count"],
             "sum_log_u": sum_log_u,
+            "curvature": curvature,
             "sum_x": moments["sum_x"],
             "sum_xx": moments["sum_xx"],
         }
@@ -268,9 +286,12 @@ class StudentT:
                 size = mass / count
             else:
                 size = np.atleast_1d(before @ mass / (before @ count))
-            gap = np.log(size) + mass / (count * size) - stats["sum_log_u"] / count - 1.0
+            gaps = count * (np.log(size) - 1.0) + mass / size - stats["sum_log_u"]
         normal = self.normal.stepped(count, self._moments(stats), size)
-        return self._with(normal, self.law.maximize(count, gap))
+        half = 0.5 * before
+        gradient = count * (np.log(half) - digamma(half) + 1.0) + stats["sum_log_u"] - mass
+        slopes = Slopes(count, gaps, 0.5 * gradient, stats["curvature"])
+        return self._with(normal, self.law.maximize(slopes, self._degrees))
 
     def expected_log_prob(self, stats: Statistics) -> float:
         """<parameters, sums>, with u as if it were seen: right to first order about the parameters that scored the rows."""
@@ -287,10 +308,11 @@ class StudentT:
     def split(self, stats: Statistics, component: int) -> Statistics:
         """Two halves along the main axis, as of a normal law."""
         halves = stats.take([*range(len(stats["count"])), component])
-        for name in ("count", "sum_log_u"):
+        kept = ("count", "sum_log_u", "curvature")
+        for name in kept:
             halves[name][[component, -1]] *= 0.5
         moments = self.normal.split(self._moments(stats), component)
-        return self._sums(moments, halves["count"], halves["sum_log_u"])
+        return self._sums(moments, *(halves[name] for name in kept))
 
     # --- the rest of the contract -----------------------------------------------------------------------------
     def coordinates(self) -> Array:

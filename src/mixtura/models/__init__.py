@@ -11,6 +11,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
+from mixtura.models.student_t_mixture import StudentTMixture
 
 __all__ = [
     "BernoulliMixture",
@@ -23,5 +24,6 @@ __all__ = [
     "MultinomialMixture",
     "PoissonMixture",
     "RegressionMixture",
+    "StudentTMixture",
     "load",
 ]

@@ -6,37 +6,27 @@ Long, because the class is a drop-in with every parameter and attribute document
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mixtura.components import COVARIANCES, MCLUST, CovarianceModel, Gaussian
-from mixtura.components.eigen import covariance_code, nested_codes
-from mixtura.data import column_encoding
-from mixtura.exceptions import InvalidDataError, InvalidParameterError
+from mixtura.components import Gaussian
 from mixtura.inference.driver import FitResult, Progress
-from mixtura.inference.fitting import given_start
-from mixtura.inference.initialize import from_responsibilities, gaussian_embeddings, nearest, soften
-from mixtura.inference.problem import Nested, Problem
-from mixtura.inference.updates import Maximization, policy
-from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._elliptical import EllipticalMixture
 from mixtura.protocols import Array, Encoding, Executor
 from mixtura.structures import Independent, LatentMixture
 
 __all__ = ["GaussianMixture"]
 
-_TYPES: dict[str, type[CovarianceModel]] = COVARIANCES | MCLUST
-# Common axes have many local optima: these models are fitted from the models nested in them, too.
-_ALSO_FROM = {"EVE": ("EEE",), "VVE": ("VEE", "EVE")}
 
-
-class GaussianMixture(BaseMixture):
+class GaussianMixture(EllipticalMixture):
     """Gaussian mixture: a drop-in for scikit-learn's class.
 
     Same names for parameters, attributes and methods. Where the defaults differ, it is so that they reach the
     optimum: the start is a sieve of many short runs (`init_params`), and `tol` bounds the gain still to come.
+
+    Cells may be missing (NaN): the likelihood is that of the observed cells, whatever the pattern, and nothing is filled in.
+    `impute` gives conditional means. (The cells must be missing at random: what is missing may depend on what is seen.)
 
     Parameters
     ----------
@@ -115,6 +105,7 @@ class GaussianMixture(BaseMixture):
     array([0.3, 0.7])
     """
 
+    _matrices: ClassVar[str] = "covariances_"
     _saved_arrays: ClassVar[tuple[str, ...]] = (
         "weights_",
         "means_",
@@ -166,145 +157,14 @@ class GaussianMixture(BaseMixture):
         self.executor = executor
         self.dtype = dtype
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        check_choice("covariance_type", self.covariance_type, list(_TYPES))
-        check_choice("dtype", self.dtype, ["float64", "float32"])
+    def _blank(self, covariance_type: str) -> Gaussian:
+        return Gaussian(model=self._model_of(covariance_type, float(self.reg_covar)))
 
-    def _blank(self) -> Gaussian:
-        return Gaussian(model=_TYPES[self.covariance_type](float(self.reg_covar)))
+    def _filled(self, blank: Gaussian, mean: Array, matrix: Array, like: Any = None) -> Gaussian:
+        return blank.replace(mean, matrix)
 
-    def _problem(self, X: Array, sample_weight: Array | None) -> Problem:
-        self._fitted_dtype = X.dtype
-        problem = Problem(
-            X,
-            sample_weight,
-            column_encoding(X, sample_weight, self.dtype),
-            self._blank(),
-            _independent,
-            gaussian_embeddings,
-            lambda _: Maximization(policy=policy(self.on_degenerate)),
-            self.n_components,
-        )
-        return self._with_nested(problem, self.covariance_type) if self.n_components > 1 else problem
-
-    def _with_nested(self, problem: Problem, code: str) -> Problem:
-        """The problem with the special cases that its code is fitted from, too, each with its own."""
-        regularization = float(self.reg_covar)
-        cases = {other: Gaussian(model=_TYPES[other](regularization)) for other in _ALSO_FROM.get(code, ())}
-        nested = (
-            Nested(
-                self._with_nested(replace(problem, components=blank), other),
-                partial(_widened, problem.components),
-            )
-            for other, blank in cases.items()
-        )
-        return replace(problem, nested=tuple(nested))
-
-    @property
-    def _coded(self) -> bool:
-        """Whether attributes hold whole matrices, as for every code of mclust."""
-        return self.covariance_type in MCLUST
-
-    def _stored(self, matrices: Array) -> Array:
-        """Whole matrices in the form of the covariance structure."""
-        return _TYPES[self.covariance_type]().from_matrices(matrices)
-
-    # --- starts -----------------------------------------------------------------------------------------------
-    def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
-        n_features = problem.encoding.n_features
-        weights, means, precisions = self._check_start(n_features)
-        if self.warm_start and hasattr(self, "means_"):
-            covariance = self._stored(self.covariances_) if self._coded else self.covariances_
-            return self._start_from(problem, self.weights_, self.means_, covariance)
-        if weights is None and means is None and precisions is None:
-            return None
-        if weights is not None and means is not None and precisions is not None:
-            return self._start_from(problem, weights, means, self._from_precisions(precisions))
-        if means is None:
-            model: Any = given_start(problem, rng, self.init_params)
-        else:
-            model = self._from_means(problem, means, rng)
-        gaussian: Gaussian = model.components
-        covariance = gaussian.covariance if precisions is None else self._from_precisions(precisions)
-        centres = gaussian.mean + problem.encoding.origin if means is None else means
-        return self._start_from(
-            problem, model.structure.weights if weights is None else weights, centres, covariance
-        )
-
-    def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
-        kind = getattr(other, "covariance_type", "none")
-        nested = [covariance_code(self.covariance_type), *nested_codes(self.covariance_type)]
-        if not isinstance(other, GaussianMixture) or covariance_code(kind) not in nested:
-            msg = (
-                f"init_params is a fitted {type(other).__name__} (covariance_type: {kind}); expected a GaussianMixture with "
-                f"covariance_type='{self.covariance_type}' or one nested in it ({', '.join(nested)})."
-            )
-            raise InvalidParameterError(msg)
-        gaussian: Any = other._model().components
-        covariance = self._stored(np.asarray(gaussian.matrices))
-        return self._start_from(problem, other.weights_, other.means_, covariance)
-
-    def _start_from(self, problem: Problem, weights: Array, means: Array, covariance: Array) -> LatentMixture:
-        origin = np.zeros(1) if problem.encoding.origin is None else problem.encoding.origin
-        components = self._blank().replace(np.asarray(means, dtype=np.float64) - origin, covariance)
-        with np.errstate(divide="ignore"):
-            return LatentMixture(components, Independent(np.log(weights)), problem.encoding)
-
-    def _from_means(self, problem: Problem, means: Array, rng: np.random.Generator) -> LatentMixture:
-        """Weights and covariances of the rows nearest to each given mean."""
-        sample = problem.sample(50_000, rng)
-        scale = np.ones(1) if problem.encoding.scale is None else problem.encoding.scale
-        scale = np.where(scale > 0, scale, 1.0)
-        resp = soften(nearest(sample.x / scale, means / scale))
-        return from_responsibilities(
-            resp, sample.source(), sample.components, sample.structure, sample.encoding
-        )
-
-    def _check_start(self, n_features: int) -> tuple[Array | None, Array | None, Array | None]:
-        """Given starting values as arrays of the right shape and range."""
-        k, d = self.n_components, n_features
-        shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
-        wanted = {"weights": (k,), "means": (k, d), "precisions": shapes.get(self.covariance_type, (k, d, d))}
-        found: dict[str, Array | None] = {}
-        for name, shape in wanted.items():
-            given = getattr(self, f"{name}_init")
-            found[name] = None if given is None else np.asarray(given, dtype=np.float64)
-            array = found[name]
-            if array is not None and array.shape != shape:
-                msg = (
-                    f"{name}_init has shape {array.shape}; expected {shape} for n_components={k}, {d} columns and "
-                    f"covariance_type='{self.covariance_type}'."
-                )
-                raise InvalidParameterError(msg)
-        weights = found["weights"]
-        if weights is not None:
-            bad = np.flatnonzero(~((weights >= 0) & (weights <= 1)))
-            if bad.size:
-                msg = f"weights_init[{bad[0]}] is {weights[bad[0]]:.5g}; expected weights between 0 and 1."
-                raise InvalidParameterError(msg)
-            if abs(weights.sum() - 1.0) > 1e-6:
-                msg = f"weights_init sums to {weights.sum():.6g}; expected weights that sum to 1. Divide them by their sum."
-                raise InvalidParameterError(msg)
-        return weights, found["means"], found["precisions"]
-
-    def _from_precisions(self, precisions: Array) -> Array:
-        kind = self.covariance_type
-        if kind in ("diag", "spherical"):
-            bad = np.argwhere(~(precisions > 0))
-            if bad.size:
-                msg = f"precisions_init{bad[0].tolist()} is {precisions[tuple(bad[0])]:.5g}; expected positive numbers."
-                raise InvalidParameterError(msg)
-            return 1.0 / precisions
-        for k, matrix in enumerate(precisions[None] if kind == "tied" else precisions):
-            if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
-                msg = (
-                    f"precisions_init of component {k} is not symmetric and positive definite "
-                    f"(smallest eigenvalue {np.linalg.eigvalsh(matrix)[0]:.3g}); expected an inverse covariance matrix."
-                )
-                raise InvalidParameterError(msg)
-        covariance = np.linalg.inv(precisions)
-        return self._stored(covariance) if self._coded else covariance
+    def _matrix(self, components: Gaussian) -> Array:
+        return components.covariance
 
     # --- results ----------------------------------------------------------------------------------------------
     def _publish(self, result: FitResult) -> None:
@@ -331,7 +191,7 @@ class GaussianMixture(BaseMixture):
         factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         if self._coded:
             covariance, factor = self._stored(self.covariances_), self._stored(factor)
-        components = Gaussian(means - origin, covariance, _TYPES[self.covariance_type](), factor)
+        components = Gaussian(means - origin, covariance, self._model_of(self.covariance_type, 0.0), factor)
         with np.errstate(divide="ignore"):
             return LatentMixture(
                 components, Independent(np.log(weights)), Encoding(means.shape[1], origin=origin)
@@ -349,18 +209,3 @@ class GaussianMixture(BaseMixture):
         from mixtura.plots import plot_clusters
 
         return plot_clusters(self, X, ax=ax, **options)
-
-
-def _widened(blank: Any, model: LatentMixture) -> LatentMixture:
-    """A model of a nested covariance structure as one of another structure: the same densities."""
-    gaussian: Any = model.components
-    covariance = blank.model.from_matrices(np.asarray(gaussian.matrices))
-    return replace(model, components=blank.replace(gaussian.mean, covariance))
-
-
-def _independent(counts: Array) -> Independent:
-    if not np.any(counts > 0):
-        msg = "No component holds any row; expected positive responsibilities. Check sample_weight."
-        raise InvalidDataError(msg)
-    with np.errstate(divide="ignore"):
-        return Independent(np.log(counts))

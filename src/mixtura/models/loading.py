@@ -15,6 +15,7 @@ from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
+from mixtura.models.student_t_mixture import StudentTMixture
 from mixtura.persistence import read_model_file
 
 __all__ = ["load"]
@@ -31,6 +32,7 @@ _CLASSES: dict[str, type[BaseMixture]] = {
         MultinomialMixture,
         PoissonMixture,
         RegressionMixture,
+        StudentTMixture,
     )
 }
 
