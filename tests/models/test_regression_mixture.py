@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.models import GaussianMixture, RegressionMixture, load
+from mixtura.selection import select
 
 RATES = np.array([[0.5, 0.8], [2.0, -0.6]])
 
@@ -345,3 +346,25 @@ def test_columns_beside_the_rows(rng, weighed, lines):
     for method in (weighed.score_samples, weighed.bic, weighed.assign):
         with pytest.raises(InvalidDataError, match="needs the responses y"):
             method(X, concomitants=z)
+
+
+# --- sweeps -------------------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore::mixtura.exceptions.EdgeOfRangeWarning")
+def test_a_sweep_over_the_number_of_components(lines):
+    X, y, z, _ = lines
+    estimator = RegressionMixture(random_state=0)
+    chosen = select(estimator, X[:300], n_components=[1, 2, 3], y=y[:300], concomitants=z[:300])
+    assert chosen.chosen["n_components"] == 2
+    best = chosen.best_estimator_
+    assert chosen.chosen["bic"] == pytest.approx(best.bic(X[:300], y[:300], concomitants=z[:300]))
+    likelihoods = [row["log_likelihood"] for row in chosen.table]
+    assert likelihoods == sorted(likelihoods)
+    held_out = select(
+        estimator,
+        X[:300],
+        n_components=[1, 2],
+        y=y[:300],
+        criterion="held_out",
+        validation={"X": X[300:], "y": y[300:]},
+    )
+    assert held_out.chosen["held_out"] == held_out.best_estimator_.score(X[300:], y[300:])

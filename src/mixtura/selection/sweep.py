@@ -49,6 +49,7 @@ def select(
     validation: Any = None,
     patience: int | None = None,
     progress: bool = False,
+    **given: Any,
 ) -> Selection:
     """Fit a mixture for every K (and covariance type, or number of factors) and choose by a criterion.
 
@@ -75,11 +76,14 @@ def select(
     sample_weight : array_like, optional
         Weights of the rows.
     validation : array_like, optional
-        Rows kept out of the fits, scored for the column ``held_out``.
+        Rows kept out of the fits, scored for the column ``held_out``; or a mapping of all that `score` takes, such as
+        ``{"X": X, "y": y}``.
     patience : int, optional
         Stop after so many values of K in a row without a better criterion. None tries all.
     progress : bool, default False
         Show a progress bar on standard error.
+    **given
+        What else belongs to the rows and `fit` takes by name, such as ``y=`` and ``concomitants=`` of a `RegressionMixture`.
 
     Returns
     -------
@@ -109,11 +113,8 @@ def select(
     if criterion == "held_out" and validation is None:
         msg = "criterion='held_out' needs rows that the fits do not see: give them as validation=."
         raise InvalidParameterError(msg)
-    fit_arguments = {
-        name: value
-        for name, value in (("groups", groups), ("sample_weight", sample_weight))
-        if value is not None
-    }
+    beside = {**given, "groups": groups, "sample_weight": sample_weight}
+    fit_arguments = {name: value for name, value in beside.items() if value is not None}
     factors = None if n_factors is None else sorted({int(q) for q in n_factors})
     kinds = variants({"covariance_type": covariance_type, "n_factors": factors})
     found: dict[Variant, list[tuple[Any, dict[str, Any]]]] = {kind: [] for kind in kinds}
@@ -237,7 +238,7 @@ def _row(
     validation: Any,
     seconds: float,
 ) -> dict[str, Any]:
-    units = {"groups": fit_arguments["groups"]} if "groups" in fit_arguments else {}
+    units = {name: value for name, value in fit_arguments.items() if name not in ("sample_weight", "labels")}
     log_likelihood, n_units, certainty = model._totals(X, fit_arguments.get("sample_weight"), **units)
     n_parameters = model.n_parameters()
     ended = [
@@ -253,7 +254,7 @@ def _row(
         "bic": criteria.bic(log_likelihood, n_parameters, n_units),
         "aic": criteria.aic(log_likelihood, n_parameters),
         "icl": criteria.icl(log_likelihood, n_parameters, n_units, certainty),
-        "held_out": None if validation is None else model.score(validation),
+        "held_out": None if validation is None else _scored(model, validation),
         "n_parameters": n_parameters,
         "n_iter": model.n_iter_,
         "reason": model.stop_reason_,
@@ -263,6 +264,11 @@ def _row(
         "started": start,
         "chosen": False,
     }
+
+
+def _scored(model: Any, validation: Any) -> float:
+    """Mean log-likelihood of rows kept out."""
+    return float(model.score(**validation) if isinstance(validation, Mapping) else model.score(validation))
 
 
 def _bar(total: int, *, show: bool) -> Progress:
