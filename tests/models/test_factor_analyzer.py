@@ -24,6 +24,8 @@ from mixtura.models import FactorAnalyzerMixture
 from mixtura.models._parameters import independent
 from mixtura.protocols import Encoding
 from mixtura.structures import LatentMixture
+from mixtura.testing import COMPONENT_CHECKS, check_component
+from mutants_factor import CATALOGUE
 
 KINDS = list(NOISES)
 
@@ -346,6 +348,25 @@ def test_coordinates_are_the_same_densities_whatever_the_rotation(fitted):
     )
     np.testing.assert_allclose(turned.coordinates(), components.coordinates(), rtol=1e-9, atol=1e-12)
     assert len(components.coordinates()) == components.n_parameters()
+
+
+@pytest.mark.parametrize(
+    ("bug", "check"),
+    [
+        ("determinant of the factors forgotten", "reference"),
+        ("noise variance as standard deviation in sample", "sampled score"),
+        ("loadings not shrunk", "stationary"),
+        ("noise 2 % too large", "stationary"),
+        ("rotations of factors counted", "parameters"),
+        ("rows called negligible too early", "additive"),
+        ("mean left in the projection", "override"),
+    ],
+)
+def test_seeded_bugs_are_caught_where_they_should_be(bug, check):
+    mutant = CATALOGUE[bug]
+    skipped = [name for name in COMPONENT_CHECKS if name != check]
+    with pytest.raises(AssertionError, match=check):
+        check_component(mutant.component, **mutant.arguments, skip=skipped)
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from mixtura.components.nested import Nested
 from mixtura.components.ordinal import AdjacentLogit, CumulativeLogit, Ordinal
 from mixtura.components.product import Product
 from mixtura.components.scipy_distribution import ScipyDistribution
+from mixtura.components.skew_normal import SkewNormal
 from mixtura.components.student_t import StudentT
 from mixtura.components.uniform import UniformNoise
 from mixtura.components.union import Union
@@ -61,6 +62,7 @@ __all__ = [
     "ScipyDistribution",
     "Shared",
     "SharedDegrees",
+    "SkewNormal",
     "Spherical",
     "StudentT",
     "Tied",
