@@ -21,6 +21,7 @@ Every message says where (row, column, component), what was found, what was expe
     ├── DegeneracyWarning                    a component was dropped, reseeded or given a prior
     ├── SpuriousSolutionWarning              the best solution sits on a few points
     ├── EdgeOfRangeWarning                   the choice lies at the edge of what was tried
+    ├── IllConditionedInformationWarning     the data do not tell some parameters, or they lie on the boundary
     └── InterruptedWarning                   stopped by Ctrl-C; the best model so far is returned
 """
 
@@ -41,6 +42,7 @@ __all__ = [
     "Degenerate",
     "DegenerateComponentError",
     "EdgeOfRangeWarning",
+    "IllConditionedInformationWarning",
     "InterruptedWarning",
     "InvalidDataError",
     "InvalidParameterError",
@@ -164,6 +166,10 @@ class SpuriousSolutionWarning(MixturaWarning):
 
 class EdgeOfRangeWarning(MixturaWarning):
     """The chosen value lies at the edge of the range that was tried."""
+
+
+class IllConditionedInformationWarning(MixturaWarning):
+    """The information is singular, or an estimate lies on the boundary: some standard errors are NaN."""
 
 
 class InterruptedWarning(MixturaWarning):

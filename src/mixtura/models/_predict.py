@@ -17,13 +17,15 @@ from mixtura.exceptions import InvalidParameterError
 from mixtura.executors import Serial
 from mixtura.inference import criteria
 from mixtura.inference.problem import Problem
+from mixtura.inference.weighting import weight_type_of
+from mixtura.models._uncertainty import Uncertainty
 from mixtura.protocols import Array, Batch
 from mixtura.structures import LatentMixture
 
 __all__ = ["Prediction"]
 
 
-class Prediction:
+class Prediction(Uncertainty):
     """Methods that need a fitted model and rows."""
 
     weights_: Array
@@ -186,19 +188,51 @@ class Prediction:
             certainty += float((joint.max(axis=0) - evidence) @ weight[rows])
         return log_likelihood, float(weight.sum()), certainty
 
-    def aic(self, X: Any, sample_weight: Any = None, **units: Any) -> float:
-        """Akaike's information criterion on X; lower is better. Grouped models take ``groups=``."""
-        log_likelihood, _, _ = self._totals(X, sample_weight, **units)
+    def _meant(self, X: Any, sample_weight: Any, weight_type: str) -> Array | None:
+        """Weights whose sum is the n of the criteria."""
+        meaning = weight_type_of(weight_type)
+        weight = self._check_weight(sample_weight, X.shape[0] if hasattr(X, "shape") else len(X))
+        return None if weight is None else meaning.rescaled(weight)
+
+    def aic(
+        self, X: Any, sample_weight: Any = None, *, weight_type: str = "frequency", **units: Any
+    ) -> float:
+        """Akaike's information criterion on X; lower is better. See `bic` for the weights; grouped models take ``groups=``."""
+        log_likelihood, _, _ = self._totals(X, self._meant(X, sample_weight, weight_type), **units)
         return criteria.aic(log_likelihood, self.n_parameters())
 
-    def bic(self, X: Any, sample_weight: Any = None, **units: Any) -> float:
-        """Bayesian information criterion on X; lower is better. n is the sum of the weights, or the number of ``groups=``."""
-        log_likelihood, n_units, _ = self._totals(X, sample_weight, **units)
+    def bic(
+        self, X: Any, sample_weight: Any = None, *, weight_type: str = "frequency", **units: Any
+    ) -> float:
+        """Bayesian information criterion on X; lower is better.
+
+        Parameters
+        ----------
+        X : array_like or data frame, shape (n_samples, n_features)
+            The rows.
+        sample_weight : array_like, shape (n_samples,), optional
+            Weights of the rows.
+        weight_type : {"frequency", "probability"}, default "frequency"
+            How often a row was seen: n is the sum of the weights. Or one over its probability of selection: weights are scaled to
+            sum to the number of rows with positive weight, and the criterion is that of a pseudo-likelihood.
+        **units
+            Grouped models take ``groups=``, whose number is n.
+
+        Returns
+        -------
+        float
+            -2 log-likelihood + parameters times log n.
+        """
+        log_likelihood, n_units, _ = self._totals(X, self._meant(X, sample_weight, weight_type), **units)
         return criteria.bic(log_likelihood, self.n_parameters(), n_units)
 
-    def icl(self, X: Any, sample_weight: Any = None, **units: Any) -> float:
-        """Integrated completed likelihood on X (BIC plus the uncertainty of the labels); lower is better."""
-        log_likelihood, n_units, certainty = self._totals(X, sample_weight, **units)
+    def icl(
+        self, X: Any, sample_weight: Any = None, *, weight_type: str = "frequency", **units: Any
+    ) -> float:
+        """Integrated completed likelihood on X (BIC plus the uncertainty of the labels); lower is better. Weights as for `bic`."""
+        log_likelihood, n_units, certainty = self._totals(
+            X, self._meant(X, sample_weight, weight_type), **units
+        )
         return criteria.icl(log_likelihood, self.n_parameters(), n_units, certainty)
 
 

@@ -167,6 +167,19 @@ on_degenerate, time_budget, callbacks, executor
             plain, unit_offsets=self._offsets, structure=self._structure, update=update, screen=plain
         )
 
+    def _learned(self, X: Any, sample_weight: Any, *, groups: Any = None) -> Any:  # type: ignore[override] # no labels here
+        """The fitted model with the groups as units; without ``groups=`` every row is one, as in `fit`."""
+        if self._is_global:
+            return super()._learned(X, sample_weight)
+        self.n_parameters()  # refuses the model without shrinkage
+        X = self._validate(X, reset=False)
+        weight = self._check_weight(sample_weight, X.shape[0])
+        order, self._offsets, _ = self._by_group(groups, X.shape[0])
+        problem = self._problem(X[order], None if weight is None else weight[order])
+        del self._offsets
+        structure = Grouped(self.concentration_ * self.weights_, learn=self.concentration == "learn")
+        return replace(self._model(), structure=structure), problem
+
     @property
     def _is_global(self) -> bool:
         return self.concentration != "learn" and np.isinf(float(self.concentration))

@@ -46,6 +46,7 @@ def select(
     criterion: str = "bic",
     groups: Any = None,
     sample_weight: Any = None,
+    weight_type: str = "frequency",
     validation: Any = None,
     patience: int | None = None,
     progress: bool = False,
@@ -75,6 +76,9 @@ def select(
         Labels of the rows' groups, for `GroupedMultinomialMixture`.
     sample_weight : array_like, optional
         Weights of the rows.
+    weight_type : {"frequency", "probability"}, default "frequency"
+        Whether a weight says how often a row was seen, or is one over its probability of selection; the latter are scaled to
+        sum to the number of rows with positive weight, for the fits and for the criteria.
     validation : array_like, optional
         Rows kept out of the fits, scored for the column ``held_out``; or a mapping of all that `score` takes, such as
         ``{"X": X, "y": y}``.
@@ -113,7 +117,8 @@ def select(
     if criterion == "held_out" and validation is None:
         msg = "criterion='held_out' needs rows that the fits do not see: give them as validation=."
         raise InvalidParameterError(msg)
-    beside = {**given, "groups": groups, "sample_weight": sample_weight}
+    weight = estimator._meant(X, sample_weight, weight_type)
+    beside = {**given, "groups": groups, "sample_weight": weight}
     fit_arguments = {name: value for name, value in beside.items() if value is not None}
     factors = None if n_factors is None else sorted({int(q) for q in n_factors})
     kinds = variants({"covariance_type": covariance_type, "n_factors": factors})

@@ -158,8 +158,13 @@ class Grouped:
         return np.log(self.pseudo_count)
 
     def from_coordinates(self, vector: Array) -> Self:
-        """Inverse of `coordinates`."""
-        return self.replace(np.exp(vector))
+        """Inverse of `coordinates`; a fixed concentration keeps its value."""
+        found = np.exp(vector)
+        return self.replace(found if self.learn else found * (self.concentration / found.sum()))
+
+    def table(self) -> list[tuple[str, str, str, float]]:
+        """What all states share and a user reads: the concentration, where it is learnt."""
+        return [("concentration", "", "", self.concentration)] if self.learn else []
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the states; the concentration keeps its value."""

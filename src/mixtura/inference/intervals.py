@@ -1,0 +1,160 @@
+r"""Readable parameters of a model, their covariance by the delta method, and intervals that stay inside the domain.
+
+A Wald interval is :math:`T^{-1}(T(\hat g) \pm z\, |T'(\hat g)|\, \mathrm{se})`, where T takes the parameter's domain to the whole
+line: the logit for weights and probabilities, the logarithm for variances, rates and other positive parameters, Fisher's z for
+correlations, and the identity for everything else (means, coefficients, covariances between columns).
+
+References
+----------
+.. [1] L. Wasserman (2004), All of Statistics, theorem 9.24 and section 9.9 (delta method).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby, product
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from mixtura.components import hooks
+from mixtura.structures import LatentMixture
+
+__all__ = ["Readable", "Scale", "readable", "scale_of", "wald"]
+
+
+class Readable(NamedTuple):
+    """One number that a user reads.
+
+    Parameters
+    ----------
+    component : int
+        k; -1 for what all components share.
+    parameter, feature, other_feature : str
+        As in ``params_frame()``.
+    value : float
+        In units of the data.
+    """
+
+    component: int
+    parameter: str
+    feature: str
+    other_feature: str
+    value: float
+
+    def __str__(self) -> str:
+        columns = ", ".join(name for name in (self.feature, self.other_feature) if name)
+        return f"{self.parameter}[{self.component}{', ' if columns else ''}{columns}]"
+
+
+def readable(model: LatentMixture, names: Sequence[str]) -> list[Readable]:
+    """The parameters of a model in the order of ``params_frame()``, then what all components share.
+
+    Parameters
+    ----------
+    model : LatentMixture
+        With parameters.
+    names : sequence of str
+        Of the columns.
+
+    Examples
+    --------
+    >>> from mixtura.families import FamilyComponents, Poisson
+    >>> from mixtura.protocols import Encoding
+    >>> from mixtura.structures import Independent
+    >>> components = FamilyComponents(Poisson()).from_mean(np.array([[2.0], [5.0]]))
+    >>> model = LatentMixture(components, Independent(np.log([0.25, 0.75])), Encoding(1))
+    >>> [str(row) for row in readable(model, ["visits"])]
+    ['weight[0]', 'weight[1]', 'rate[0, visits]', 'rate[1, visits]']
+    """
+    weights = np.asarray(model.structure.weights)  # type: ignore[attr-defined] # all structures of mixtures have them
+    found = [Readable(k, "weight", "", "", float(weight)) for k, weight in enumerate(weights)]
+    table = hooks.table(model.components, names, model.encoding.origin)
+    for _, group in groupby(table, key=lambda row: row.name):
+        rows = list(group)
+        pairs = product(range(len(weights)), rows)
+        found += [Readable(k, *row[:3], float(row.values[k])) for k, row in pairs]
+    shared = getattr(model.structure, "table", None)
+    found += [] if shared is None else [Readable(-1, *row) for row in shared()]
+    return found
+
+
+class Scale(NamedTuple):
+    """How a parameter's domain becomes the whole line.
+
+    Parameters
+    ----------
+    to_line, from_line, slope : callable
+        T, its inverse, and T'.
+    low, high : float
+        Ends of the domain.
+    """
+
+    to_line: Callable[[float], float]
+    from_line: Callable[[float], float]
+    slope: Callable[[float], float]
+    low: float
+    high: float
+
+
+_PLAIN = Scale(lambda g: g, lambda t: t, lambda _: 1.0, -np.inf, np.inf)
+_LOGIT = Scale(
+    lambda g: float(logit(g)), lambda t: float(expit(t)), lambda g: 1.0 / (g * (1.0 - g)), 0.0, 1.0
+)
+_LOG = Scale(lambda g: float(np.log(g)), lambda t: float(np.exp(t)), lambda g: 1.0 / g, 0.0, np.inf)
+_FISHER = Scale(
+    lambda g: float(np.arctanh(g)), lambda t: float(np.tanh(t)), lambda g: 1.0 / (1.0 - g * g), -1.0, 1.0
+)
+
+# By the last word of the parameter's name; all others are left as they are.
+_BY_NAME = {
+    **dict.fromkeys(("weight", "probability", "share"), _LOGIT),
+    **dict.fromkeys(
+        ("variance", "deviation", "rate", "shape", "scale", "size", "concentration", "dispersion", "freedom"),
+        _LOG,
+    ),
+    "correlation": _FISHER,
+}
+
+
+def scale_of(row: Readable) -> Scale:
+    """The scale on which a parameter's interval is symmetric, by its name; a variance is a covariance with itself.
+
+    Examples
+    --------
+    >>> scale_of(Readable(0, "noise_variance", "x", "", 2.0)).low
+    0.0
+    """
+    if row.parameter == "covariance" and row.feature == row.other_feature:
+        return _LOG
+    found = _BY_NAME.get(row.parameter.split("_")[-1], _PLAIN)
+    return found if found.low <= row.value <= found.high else _PLAIN
+
+
+def wald(row: Readable, standard_error: float, level: float) -> tuple[float, float]:
+    """Interval of a parameter.
+
+    Parameters
+    ----------
+    row : Readable
+        The estimate.
+    standard_error : float
+        In the parameter's own units.
+    level : float
+        Such as 0.95.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wald(Readable(0, "weight", "", "", 0.9), 0.1, 0.95)]
+    [0.505, 0.988]
+    """
+    if not np.isfinite(standard_error):
+        return np.nan, np.nan
+    if standard_error == 0:
+        return row.value, row.value
+    scale = scale_of(row)
+    middle = scale.to_line(row.value)
+    reach = float(norm.ppf(0.5 + level / 2.0)) * scale.slope(row.value) * standard_error
+    return scale.from_line(middle - reach), scale.from_line(middle + reach)
