@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mixtura
 from mixtura import exceptions
 
 ROOT = Path(__file__).parents[1]
@@ -98,3 +99,26 @@ def console_lines(page):
         for line in found.group(1).replace("\\\n", " ").splitlines():
             if line.startswith("$ mixtura "):
                 yield shlex.split(line[2:], comments=True)
+
+
+def test_every_component_is_in_the_page_on_choosing_one():
+    """Families, components and classes that a user could look for."""
+    text = (ROOT / "docs" / "choose-a-model.md").read_text(encoding="utf-8")
+    helpers = {
+        "ExponentialFamily",
+        "ColumnFamily",
+        "FamilyComponents",
+        "CovarianceModel",
+        "COVARIANCES",
+        "MCLUST",
+    }
+    helpers |= {"AdjacentLogit", "CumulativeLogit"}
+    helpers |= {
+        name
+        for name in mixtura.components.__all__
+        if name.endswith(("Noise", "Degrees")) and name != "UniformNoise"
+    }
+    names = {*mixtura.components.__all__, *mixtura.families.__all__} - helpers
+    names |= {name for name in mixtura.__all__ if name.endswith("Mixture")}
+    lost = sorted(name for name in names if f"`{name}" not in text)
+    assert not lost, f"docs/choose-a-model.md does not mention {lost}"

@@ -6,12 +6,16 @@ saved model; `mixtura.segments` goes from a transaction table to explained custo
 
 from mixtura.models import (
     BernoulliMixture,
+    CategoricalMixture,
     DirichletMultinomialMixture,
+    FactorAnalyzerMixture,
     GaussianMixture,
     GroupedMultinomialMixture,
     Mixture,
     MultinomialMixture,
     PoissonMixture,
+    RegressionMixture,
+    StudentTMixture,
     load,
 )
 from mixtura.selection import Cut, SegmentTree, Selection, select
@@ -20,15 +24,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BernoulliMixture",
+    "CategoricalMixture",
     "Cut",
     "DirichletMultinomialMixture",
+    "FactorAnalyzerMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
+    "RegressionMixture",
     "SegmentTree",
     "Selection",
+    "StudentTMixture",
     "__version__",
     "load",
     "select",
