@@ -11,6 +11,7 @@ from _harness import RESULTS, Cost, say, show, timed
 
 SCRIPTS = (
     "gaussian_iteration",
+    "missing_gaussian",
     "multinomial_pass",
     "parallel",
     "published_procedure",

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 
 import oracles_missing as oracle
-from mixtura import GaussianMixture, select
+from mixtura import GaussianMixture, SegmentTree, select
 from mixtura.components import COVARIANCES, MCLUST, Diagonal, Gaussian, Spherical, Tied
 from mixtura.components.pattern_block import PatternBlock
 from mixtura.components.patterns import group_rows
@@ -377,3 +377,11 @@ def test_a_column_seen_only_in_rows_of_weight_zero_is_named():
     weight[0] = 0.0
     with pytest.raises(InvalidDataError, match="Column 2"):
         GaussianMixture(2).fit(x, sample_weight=weight)
+
+
+def test_a_tree_of_segments_wants_complete_rows():
+    whole, x = clusters(40)
+    mixture = GaussianMixture(2, random_state=0).fit(x)
+    with pytest.raises(InvalidDataError, match="Row 0, column 0 is missing"):
+        SegmentTree(mixture).fit(x)
+    assert len(np.unique(SegmentTree(mixture).fit(mixture.impute(x)).predict(whole, 2))) == 2

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
-from mixtura.data import block_rows, make_source
-from mixtura.exceptions import InvalidParameterError
+from mixtura.data import block_rows, has_missing, make_source
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.executors import Serial, Threads
 from mixtura.models import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
 from mixtura.protocols import Array, Batch, Executor, Source
@@ -111,11 +111,20 @@ class _Rows:
 
 def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any) -> _Rows:
     X = estimator._validate(X, reset=False)
+    if has_missing(X):
+        row, column = (int(index) for index in np.argwhere(np.isnan(X))[0])
+        msg = (
+            f"Row {row}, column {column} is missing (NaN); expected complete rows: what a merge costs is the loss of their "
+            "likelihood. Give the rows that are complete, or impute(X) where the mixture has it."
+        )
+        raise InvalidDataError(msg)
     weight, offsets = estimator._check_weight(sample_weight, X.shape[0]), None
     model = estimator._model()
     if isinstance(estimator, GaussianMixture):
         components = copy.copy(model.components)
-        components.model = estimator._blank().model  # merged components are regularised as fitted ones are
+        components.model = estimator._blank(
+            estimator.covariance_type
+        ).model  # merged components are regularised as fitted ones are
         model = replace(model, components=components)
     if isinstance(model.components, DirichletMultinomial):  # its own sums belong to its own parameters
         model = replace(model, components=BinnedDirichletMultinomial.of(model.components, X))
