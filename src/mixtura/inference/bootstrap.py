@@ -7,7 +7,6 @@ sample to sample; that another sample might prefer another optimum altogether is
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,9 +23,8 @@ from mixtura.exceptions import (
 )
 from mixtura.inference.driver import run
 from mixtura.inference.information import Fit
-from mixtura.inference.intervals import readable
 from mixtura.inference.problem import Problem
-from mixtura.inference.standard_errors import Method, StandardErrors
+from mixtura.inference.standard_errors import Method, Reader, StandardErrors
 from mixtura.inference.stopping import Stopping, catch_interrupt
 from mixtura.protocols import Array
 from mixtura.structures import LatentMixture
@@ -60,9 +58,9 @@ class Bootstrap(Method):
     stopping: Stopping
     progress: bool = False
 
-    def __call__(self, fit: Fit, names: Sequence[str], level: float) -> StandardErrors:
+    def __call__(self, fit: Fit, read: Reader, level: float) -> StandardErrors:
         """Refit to every sample; Ctrl-C keeps the fits so far."""
-        rows = [row for row in readable(fit.model, names) if not np.isnan(row.value)]
+        rows = read(fit.model)
         values: list[list[float]] = []
         coordinates: list[Array] = []
         lost = 0
@@ -75,7 +73,7 @@ class Bootstrap(Method):
                 if model is None:
                     lost += 1
                     continue
-                values.append([row.value for row in readable(model, names) if not np.isnan(row.value)])
+                values.append([row.value for row in read(model)])
                 coordinates.append(model.coordinates())
             interrupted = interruption.pressed
         if len(values) < _FEWEST:

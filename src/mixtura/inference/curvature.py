@@ -27,8 +27,8 @@ from mixtura.exceptions import ConvergenceWarning, IllConditionedInformationWarn
 from mixtura.inference import differences
 from mixtura.inference.identified import Inverse, Space, space
 from mixtura.inference.information import Fit
-from mixtura.inference.intervals import Readable, readable, scale_of
-from mixtura.inference.standard_errors import Method, StandardErrors
+from mixtura.inference.intervals import Readable, scale_of
+from mixtura.inference.standard_errors import Method, Reader, StandardErrors
 from mixtura.protocols import Array
 
 __all__ = ["Information", "Louis", "OuterProduct", "Sandwich"]
@@ -51,14 +51,14 @@ class Information(Method):
     def words(self, fit: Fit) -> str:
         """What was done."""
 
-    def remarks(self, fit: Fit) -> list[str]:
+    def remarks(self, fit: Fit, known: Space) -> list[str]:
         """What to beware of."""
         return []
 
-    def __call__(self, fit: Fit, names: Sequence[str], level: float) -> StandardErrors:
+    def __call__(self, fit: Fit, read: Reader, level: float) -> StandardErrors:
         """Invert, find what is not known, and carry over to the parameters."""
-        rows = [row for row in readable(fit.model, names) if not np.isnan(row.value)]
-        gradients = _gradients(fit, names, len(rows))
+        rows = read(fit.model)
+        gradients = _gradients(fit, read)
         edge, fixed = _edge(fit, rows, gradients)
         known = space(fit.scores.complete / fit.n_units, fit.unit, fixed)
         found = self.inverse(fit, known)
@@ -66,7 +66,11 @@ class Information(Method):
         covariance = gradients @ found.covariance @ gradients.T
         covariance[unknown] = covariance[:, unknown] = np.nan
         errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-        notes = [*self.remarks(fit), *_edge_note(rows, edge), *_weak_note(rows, unknown & ~edge, found)]
+        notes = [
+            *self.remarks(fit, known),
+            *_edge_note(rows, edge),
+            *_weak_note(rows, unknown & ~edge, found),
+        ]
         if notes:
             warnings.warn(" ".join(notes), IllConditionedInformationWarning, stacklevel=4)
         notes += _check_at_maximum(fit, found)
@@ -94,9 +98,9 @@ class Louis(Information):
         how = "Louis's formula" if fit.louis_applies else "derivative of the observed score"
         return f"observed information ({how})"
 
-    def remarks(self, fit: Fit) -> list[str]:
+    def remarks(self, fit: Fit, known: Space) -> list[str]:
         """Whether the curvature depends on the step."""
-        if not fit.rough:
+        if not fit.rough(known.fixed):
             return []
         note = (
             "The likelihood has corners or steep bends: its curvature depends on the step at which it is measured, expected one "
@@ -132,16 +136,13 @@ class Sandwich(Louis):
         return f"sandwich of the scores and the {super().words(fit)}"
 
 
-def _gradients(fit: Fit, names: Sequence[str], n_rows: int) -> Array:
+def _gradients(fit: Fit, read: Reader) -> Array:
     """Derivatives of the readable parameters by the coordinates, shape (R, p)."""
-    found = np.zeros((n_rows, len(fit.theta)))
+    found = []
     for c, step in enumerate(np.diag(differences.SCORE_STEP * fit.scale)):
-        up, down = (
-            np.array([row.value for row in readable(fit.at(fit.theta + by), names)]) for by in (step, -step)
-        )
-        rise = up - down
-        found[:, c] = rise[~np.isnan(rise)] / (2.0 * step[c])
-    return found
+        up, down = (np.array([row.value for row in read(fit.at(fit.theta + by))]) for by in (step, -step))
+        found.append((up - down) / (2.0 * step[c]))
+    return np.array(found).reshape(len(found), -1).T
 
 
 def _edge(fit: Fit, rows: Sequence[Readable], gradients: Array) -> tuple[Array, Array]:

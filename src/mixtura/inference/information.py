@@ -284,10 +284,14 @@ class Fit:
         )
         return np.asarray((found + found.T) / 2.0)
 
-    @cached_property
-    def rough(self) -> bool:
-        """Whether the score jumps (densities with a corner), so that the curvature depends on the step."""
-        direction = np.random.default_rng(1).standard_normal(len(self.theta)) * self.unit
+    def rough(self, fixed: Array) -> bool:
+        """Whether the score jumps (densities with a corner), so that the curvature depends on the step.
+
+        Coordinates that are taken as known, shape (p,), are left where they are.
+        """
+        direction = np.random.default_rng(1).standard_normal(len(self.theta)) * np.where(
+            fixed, 0.0, self.unit
+        )
         step = _LONG * direction / np.sqrt(max(len(direction), 1))
         far = (self.score(self.theta - step) - self.score(self.theta + step)) @ direction / 2.0
         near = step @ self.observed @ direction

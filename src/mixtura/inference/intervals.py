@@ -52,6 +52,9 @@ class Readable(NamedTuple):
 def readable(model: LatentMixture, names: Sequence[str]) -> list[Readable]:
     """The parameters of a model in the order of ``params_frame()``, then what all components share.
 
+    A parameter that a component does not have (NaN) is left out. A structure may have a ``table()`` of its own, whose rows end
+    in values (K,), or in one number for all components.
+
     Parameters
     ----------
     model : LatentMixture
@@ -69,16 +72,22 @@ def readable(model: LatentMixture, names: Sequence[str]) -> list[Readable]:
     >>> [str(row) for row in readable(model, ["visits"])]
     ['weight[0]', 'weight[1]', 'rate[0, visits]', 'rate[1, visits]']
     """
-    weights = np.asarray(model.structure.weights)  # type: ignore[attr-defined] # all structures of mixtures have them
+    weights = getattr(model.structure, "weights", ())  # where they depend on the row there are none
     found = [Readable(k, "weight", "", "", float(weight)) for k, weight in enumerate(weights)]
-    table = hooks.table(model.components, names, model.encoding.origin)
+    beside = list(getattr(model.structure, "table", tuple)())
+    table = [
+        *hooks.table(model.components, names, model.encoding.origin),
+        *(hooks.Parameter(*row) for row in beside if np.ndim(row[3])),
+    ]
     for _, group in groupby(table, key=lambda row: row.name):
         rows = list(group)
-        pairs = product(range(len(weights)), rows)
-        found += [Readable(k, *row[:3], float(row.values[k])) for k, row in pairs]
-    shared = getattr(model.structure, "table", None)
-    found += [] if shared is None else [Readable(-1, *row) for row in shared()]
-    return found
+        pairs = product(range(model.n_components), rows)
+        found += [
+            Readable(k, row.name, row.feature, row.other_feature, float(row.values[k]))
+            for k, row in pairs
+            if not np.isnan(row.values[k])
+        ]
+    return found + [Readable(-1, *row) for row in beside if not np.ndim(row[3])]
 
 
 class Scale(NamedTuple):
@@ -108,6 +117,8 @@ _FISHER = Scale(
     lambda g: float(np.arctanh(g)), lambda t: float(np.tanh(t)), lambda g: 1.0 / (1.0 - g * g), -1.0, 1.0
 )
 
+# Parameters of pairs of columns whose diagonal is positive.
+_MATRICES = ("covariance", "scale")
 # By the last word of the parameter's name; all others are left as they are.
 _BY_NAME = {
     **dict.fromkeys(("weight", "probability", "share"), _LOGIT),
@@ -124,12 +135,16 @@ def scale_of(row: Readable) -> Scale:
 
     Examples
     --------
-    >>> scale_of(Readable(0, "noise_variance", "x", "", 2.0)).low
-    0.0
+    >>> (
+    ...     scale_of(Readable(0, "noise_variance", "x", "", 2.0)).low,
+    ...     scale_of(Readable(0, "covariance", "x", "y", 2.0)).low,
+    ... )
+    (0.0, -inf)
     """
-    if row.parameter == "covariance" and row.feature == row.other_feature:
-        return _LOG
-    found = _BY_NAME.get(row.parameter.split("_")[-1], _PLAIN)
+    last = row.parameter.split("_")[-1]
+    if last in _MATRICES and row.other_feature:
+        return _LOG if row.feature == row.other_feature else _PLAIN
+    found = _BY_NAME.get(last, _PLAIN)
     return found if found.low <= row.value <= found.high else _PLAIN
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -13,8 +13,12 @@ from mixtura.exceptions import InvalidParameterError
 from mixtura.inference.information import Fit
 from mixtura.inference.intervals import Readable, wald
 from mixtura.protocols import Array
+from mixtura.structures import LatentMixture
 
-__all__ = ["Method", "StandardErrors"]
+__all__ = ["Method", "Reader", "StandardErrors"]
+
+# The parameters of a model that a user reads.
+Reader = Callable[[LatentMixture], list[Readable]]
 
 
 @dataclass(frozen=True)
@@ -128,5 +132,5 @@ class Method(ABC):
     needs_likelihood: ClassVar[bool] = True
 
     @abstractmethod
-    def __call__(self, fit: Fit, names: Sequence[str], level: float) -> StandardErrors:
-        """Standard errors of a fit whose columns have these names."""
+    def __call__(self, fit: Fit, read: Reader, level: float) -> StandardErrors:
+        """Standard errors of what `read` makes of the model of a fit."""

@@ -19,8 +19,9 @@ from mixtura.exceptions import InvalidParameterError, did_you_mean
 from mixtura.inference.bootstrap import Bootstrap
 from mixtura.inference.curvature import Louis, OuterProduct, Sandwich
 from mixtura.inference.information import Fit
+from mixtura.inference.intervals import Readable, readable
 from mixtura.inference.problem import Problem
-from mixtura.inference.standard_errors import Method, StandardErrors
+from mixtura.inference.standard_errors import Method, Reader, StandardErrors
 from mixtura.inference.stopping import Stopping
 from mixtura.inference.weighting import weight_type_of
 from mixtura.models import _summary
@@ -173,13 +174,29 @@ class Uncertainty:
             )
             raise InvalidParameterError(msg)
         model, problem = self._learned(X, sample_weight, **units)
-        return how(Fit.of(model, problem, meaning, self._executor(problem)), _summary._names(self), level)
+        return how(Fit.of(model, problem, meaning, self._executor(problem)), self._reader(), level)
 
     def _learned(self, X: Any, sample_weight: Any, *, labels: Any = None) -> tuple[LatentMixture, Problem]:
         """The fitted model and the problem that it solves, on validated rows."""
         X, model = self._validate(X, reset=False), self._model()
         problem = self._problem(X, self._check_weight(sample_weight, X.shape[0]))
         return model, problem.restricted(allowed_components(labels, X.shape[0], model.n_components))
+
+    def _reader(self) -> Reader:
+        """What reads a model's parameters under the names that ``params_frame()`` has for them."""
+        names, table = _summary._names(self), _summary.tidy(self)
+        # Weights that depend on the row are no parameters; the table then shows their average.
+        weights = hasattr(self._model().structure, "weights")
+        columns = (table[name] for name in ("component", "parameter", "feature", "other_feature"))
+        labels = [Readable(*label, 0.0) for label in zip(*columns, strict=True)]  # type: ignore[call-arg] # four columns
+        labels = [label for label in labels if weights or label.parameter != "weight"]
+
+        def read(model: LatentMixture) -> list[Readable]:
+            rows = readable(model, names)
+            named = [label._replace(value=row.value) for label, row in zip(labels, rows, strict=False)]
+            return named + rows[len(named) :]
+
+        return read
 
     # --- entropies --------------------------------------------------------------------------------------------
     def assignment_entropy(self, X: Any, **units: Any) -> Array:
