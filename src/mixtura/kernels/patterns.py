@@ -3,7 +3,8 @@ r"""Gaussian scores and expected sums of rows that lack cells, pattern by patter
 The definition is :mod:`mixtura.components.patterns`, whose notation is used here. A pattern of many rows gets the natural
 parameters of its marginal densities, with which every row is one short product; its sums over observed cells are completed
 once. A pattern of few rows is not worth its marginal: each row's residual is worked on by itself. Half as many rows as
-observed cells is where both cost the same.
+observed cells is where both cost the same. The file is long because loops that compile well are short functions, and both kernels
+share them.
 """
 
 from __future__ import annotations
