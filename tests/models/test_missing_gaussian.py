@@ -13,6 +13,7 @@ from mixtura.components import COVARIANCES, MCLUST, Diagonal, Gaussian, Spherica
 from mixtura.components.pattern_block import PatternBlock
 from mixtura.components.patterns import group_rows
 from mixtura.exceptions import InvalidDataError
+from mixtura.executors import Serial, Threads
 from mixtura.kernels import without_kernels
 from mixtura.protocols import Batch, Encoding
 from mixtura.statistics import pack_symmetric
@@ -310,6 +311,16 @@ def test_weights_are_repeated_rows(dtype):
     one = GaussianMixture(2, dtype=dtype, tol=1e-6, **start).fit(x, sample_weight=weight)
     other = GaussianMixture(2, dtype=dtype, tol=1e-6, **start).fit(np.repeat(x, weight, axis=0))
     assert_allclose(one.means_, other.means_, atol=1e-6 if dtype == "float64" else 1e-2)
+
+
+def test_threads_find_the_same():
+    _, x = clusters(4000)
+    start = {"weights_init": [0.5, 0.5], "means_init": [[0.5, 0.5, 0.5], [3.0, -1.0, 1.0]], "tol": 1e-7}
+    one, other = (
+        GaussianMixture(2, executor=executor, **start).fit(x) for executor in (Serial(), Threads(3))
+    )
+    assert_array_equal(one.means_, other.means_)  # batches are added in their order
+    assert_array_equal(one.covariances_, other.covariances_)
 
 
 def test_predictions_of_rows_with_missing_cells():

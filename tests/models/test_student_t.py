@@ -86,6 +86,23 @@ def test_scores_and_sums_are_those_of_loops_over_rows(name, share):
         assert_allclose(found["sum_xx"], pack_symmetric(expected["second"]), atol=1e-10)
 
 
+@pytest.mark.parametrize("name", ["full", "tied", "VVE"])
+def test_compiled_sums_take_two_kinds_of_weights(name, monkeypatch):
+    """Moments by r u, conditional scales by r: the kernels against the NumPy path."""
+    model, scale, _ = structured(name)
+    x, found = scattered(), {}
+    for worth in (0, np.inf):
+        monkeypatch.setattr("mixtura.components.pattern_block._WORTH", worth)
+        student = StudentT(STUDENT_MEANS, scale, HEAVY, model)
+        block = student.encode(x.T, Encoding(2, missing=True))
+        found[worth] = student.expected_statistics(block, RESP)
+        assert_allclose(
+            student.log_prob(block), oracle.scores(x, STUDENT_MEANS, student.matrices, HEAVY), atol=1e-11
+        )
+    for key, value in found[np.inf].sums.items():
+        assert_allclose(found[0][key], value, atol=1e-10)
+
+
 def test_before_there_are_parameters_rows_weigh_alike_and_the_first_step_starts_the_degrees():
     x = scattered(0.0)
     blank = StudentT(law=OwnDegrees())
