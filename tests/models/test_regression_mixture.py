@@ -368,3 +368,58 @@ def test_a_sweep_over_the_number_of_components(lines):
         validation={"X": X[300:], "y": y[300:]},
     )
     assert held_out.chosen["held_out"] == held_out.best_estimator_.score(X[300:], y[300:])
+
+
+# --- standard errors ----------------------------------------------------------------------------------------------
+def test_standard_errors_of_one_regression_are_those_of_the_textbook(lines):
+    X, y, _, _ = lines
+    design = np.column_stack([np.ones(len(y)), X])
+    one = RegressionMixture(tol=1e-12).fit(X, y)
+    table = one.standard_errors(X, y=y).frame("pandas")
+    found = table[table.parameter == "coefficient"].standard_error
+    variance = np.mean((y - one.predict(X)) ** 2)
+    np.testing.assert_allclose(
+        found, np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * variance), rtol=1e-5
+    )
+
+    success = (y > np.median(y)).astype(float)
+    one = RegressionMixture(family="logistic", tol=1e-12).fit(X, success)
+    table = one.standard_errors(X, y=success).frame("pandas")
+    share = one.predict(X)
+    information = (design * (share * (1 - share))[:, None]).T @ design
+    found = table[table.parameter == "coefficient"].standard_error
+    np.testing.assert_allclose(found, np.sqrt(np.diag(np.linalg.inv(information))), rtol=1e-4)
+
+
+def test_standard_errors_with_concomitants_are_those_of_the_curvature(lines):
+    X, y, z, _ = lines
+    mixture = RegressionMixture(2, random_state=0, tol=1e-12).fit(X, y, concomitants=z)
+    found = mixture.standard_errors(X, y=y, concomitants=z)
+    model, problem = mixture._learned(X, None, y=y, concomitants=z)
+    source = problem.source()
+
+    def slope(theta, direction, step=1e-4):
+        up, down = (model.from_coordinates(theta + sign * step * direction) for sign in (1, -1))
+        rise = [sum(one.summarize(batch, {}).log_evidence for batch in source) for one in (up, down)]
+        return (rise[0] - rise[1]) / (2 * step)
+
+    theta = model.coordinates()
+    axes = np.eye(len(theta))
+    hessian = [[(slope(theta + 1e-4 * a, b) - slope(theta - 1e-4 * a, b)) / 2e-4 for b in axes] for a in axes]
+    # Second differences keep four to five digits.
+    expected = np.linalg.inv(-np.array(hessian))
+    np.testing.assert_allclose(found.covariance, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+    table = found.frame("pandas")
+    weights = table[(table.parameter == "concomitant_coefficient") & (table.component == 0)]
+    assert (weights.standard_error == 0).all()  # the first component's are zero by definition
+    with pytest.raises(InvalidParameterError, match="covariates, which have no law"):
+        mixture.entropy()
+
+
+def test_weights_of_a_survey_are_scaled_in_the_criteria(lines):
+    X, y, _, _ = lines
+    weight = np.full(len(y), 5.0)
+    mixture = RegressionMixture(2, random_state=0).fit(X, y)
+    assert mixture.bic(X, y, weight, weight_type="probability") == pytest.approx(mixture.bic(X, y))
+    assert mixture.aic(X, y, weight, weight_type="probability") == pytest.approx(mixture.aic(X, y))
+    assert mixture.icl(X, y, weight, weight_type="probability") == pytest.approx(mixture.icl(X, y))

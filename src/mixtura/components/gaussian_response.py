@@ -1,9 +1,9 @@
-r"""Linear regressions with Gaussian noise: :math:`y = \beta_k^T z + e`, with noise variance :math:`\sigma_k^2`.
+r"""Linear regressions with Gaussian noise: :math:`y = b_k^T z + e`, with noise variance :math:`\sigma_k^2`.
 
 The weighted sums of :math:`z z^T`, :math:`z y` and :math:`y^2` are sufficient (section 2 of [1]_):
 
-.. math:: \beta_k = \Big(\sum r z z^T\Big)^{-1}\sum r z y,\qquad
-          \sigma_k^2 = \frac{1}{N_k}\sum r\,(y - \beta_k^T z)^2 .
+.. math:: b_k = \Big(\sum r z z^T\Big)^{-1}\sum r z y,\qquad
+          \sigma_k^2 = \frac{1}{N_k}\sum r\,(y - b_k^T z)^2 .
 
 Coefficients shared by all components couple the normal equations, weighted by :math:`1/\sigma_k^2`; they and the variances
 take turns on the sums until neither moves, so that every step is exact ([2]_ has the model).

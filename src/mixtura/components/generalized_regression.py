@@ -1,11 +1,11 @@
 r"""Logistic and Poisson responses: regressions whose M-step has no finite statistics.
 
-With linear predictor :math:`\eta = \beta^T z`, mean :math:`\mu(\eta)` and variance :math:`v(\eta)`, the sums are the score
+With linear predictor :math:`\eta = b^T z`, mean :math:`\mu(\eta)` and variance :math:`v(\eta)`, the sums are the score
 and the information at the coefficients that scored the rows,
 
 .. math:: g = \sum r\,(y - \mu)\,z,\qquad H = \sum r\,v\,z z^T,
 
-and :meth:`maximize` takes one Newton step :math:`\beta + H^{-1} g` from these: one round of iteratively reweighted least
+and :meth:`maximize` takes one Newton step :math:`b + H^{-1} g` from these: one round of iteratively reweighted least
 squares [1]_ in every pass, whose rate near the end is that of EM with complete M-steps [2]_. The log-likelihood is
 concave, so the step goes uphill, but it may go too far: it is cut where the root mean square change of :math:`\eta`,
 weighted by :math:`r v`, exceeds 2; it is marked inexact, so the driver goes back halfway where the objective fell. The first

@@ -2,7 +2,7 @@ r"""Responses that depend on covariates: what all of them share.
 
 The file is long because the whole contract of a component is here, for all regressions. Rows x hold the response and what
 it depends on; a component knows which row of x (feature-major) is which. With z the covariates, after a 1 where there is an
-intercept, the linear predictor of component k is :math:`\eta_k = \beta_k^T z`, and the density is that of the response given
+intercept, the linear predictor of component k is :math:`\eta_k = b_k^T z`, and the density is that of the response given
 the covariates: these have no law of their own.
 """
 
@@ -75,6 +75,8 @@ class Regression(ABC):
     support = "finite numbers"
     #: Whether responses may be taken about another point.
     additive: ClassVar[bool] = False
+    #: Why columns cannot be left out or conditioned on.
+    inseparable: ClassVar[str] = "covariates of a regression have no law of their own"
     #: Name of the argument that says in which row trials or exposures are; empty where the response has none.
     known_name: ClassVar[str] = ""
 

@@ -211,23 +211,44 @@ class RegressionOutput(Prediction):
         return log_likelihood, float(weight.sum()), certainty
 
     def aic(  # type: ignore[override] # responses before weights, as in `fit`
-        self, X: Any, y: Any = None, sample_weight: Any = None, **given: Any
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        weight_type: str = "frequency",
+        **given: Any,
     ) -> float:
-        """Akaike's information criterion on X and y; lower is better."""
-        return criteria.aic(self._totals(X, sample_weight, y, **given)[0], self.n_parameters())
+        """Akaike's information criterion on X and y; lower is better. Weights as for `GaussianMixture.bic`."""
+        weight = self._meant(X, sample_weight, weight_type)
+        return criteria.aic(self._totals(X, weight, y, **given)[0], self.n_parameters())
 
     def bic(  # type: ignore[override] # responses before weights, as in `fit`
-        self, X: Any, y: Any = None, sample_weight: Any = None, **given: Any
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        weight_type: str = "frequency",
+        **given: Any,
     ) -> float:
-        """Bayesian information criterion on X and y; lower is better. n is the sum of the weights."""
-        log_likelihood, n_units, _ = self._totals(X, sample_weight, y, **given)
+        """Bayesian information criterion on X and y; lower is better. Weights as for `GaussianMixture.bic`."""
+        weight = self._meant(X, sample_weight, weight_type)
+        log_likelihood, n_units, _ = self._totals(X, weight, y, **given)
         return criteria.bic(log_likelihood, self.n_parameters(), n_units)
 
     def icl(  # type: ignore[override] # responses before weights, as in `fit`
-        self, X: Any, y: Any = None, sample_weight: Any = None, **given: Any
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        weight_type: str = "frequency",
+        **given: Any,
     ) -> float:
         """Integrated completed likelihood on X and y (BIC plus the uncertainty of the labels); lower is better."""
-        log_likelihood, n_units, certainty = self._totals(X, sample_weight, y, **given)
+        weight = self._meant(X, sample_weight, weight_type)
+        log_likelihood, n_units, certainty = self._totals(X, weight, y, **given)
         return criteria.icl(log_likelihood, self.n_parameters(), n_units, certainty)
 
     def assign(self, X: Any, y: Any = None, **given: Any) -> Any:

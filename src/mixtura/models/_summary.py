@@ -41,6 +41,8 @@ def _facts(mixture: Any) -> list[tuple[str, str]]:
 
 
 def _names(mixture: Any) -> list[str]:
+    if hasattr(mixture, "_column_names"):
+        return [*mixture._column_names()]
     names = getattr(mixture, "feature_names_in_", None)
     return (
         [f"x{j}" for j in range(mixture.n_features_in_)] if names is None else [str(name) for name in names]

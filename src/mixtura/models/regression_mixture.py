@@ -7,6 +7,7 @@ Prediction is in `_regression_output`, checks of the columns in `_regression_row
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -405,30 +406,43 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
     def _model(self) -> LatentMixture:
         if self._concomitant_names:
             structure: Any = Concomitant(
-                np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
+                np.column_stack([self.concomitant_intercept_, self.concomitant_coef_]),
+                self._concomitant_names,
             )
         else:
             structure = Independent(np.log(self.weights_))
         components = self._filled(self._blank(), self)
         return LatentMixture(components, structure, Encoding(len(self._column_names())))
 
+    def _learned(
+        self, X: Any, sample_weight: Any, *, y: Any = None, labels: Any = None, **given: Any
+    ) -> tuple[LatentMixture, Problem]:
+        """The fitted model in the units of the data, and the problem that it solves."""
+        table = self._table(X, y, **given, needed="standard_errors")
+        model = self._model()
+        problem = replace(
+            self._problem(table, self._check_weight(sample_weight, len(table))),
+            encoding=model.encoding,
+            covariates=self._covariates(table),
+        )
+        return model, problem.restricted(self._allowed(labels, len(table)))
+
+    def _population(self) -> LatentMixture:
+        msg = "The entropy and divergences of a mixture of regressions are those of responses given covariates, which have no law."
+        raise InvalidParameterError(msg)
+
     def _parameter_table(self) -> list[tuple[str, str, str, Array]]:
         """Coefficients, noise and coefficients of the weights, by the names of their columns."""
-        components: Any = self._model().components
+        model = self._model()
+        components: Any = model.components
         names = self._column_names()
         # There is one response, so a deviation needs no name of a column.
         found = [
             (name, "" if name == "standard_deviation" else feature, other, values)
             for name, feature, other, values in components.table(names, None)
         ]
-        if self._concomitant_names:
-            labels = ["intercept", *self._concomitant_names]
-            values = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
-            found += [
-                ("concomitant_coefficient", label, "", column)
-                for label, column in zip(labels, values.T, strict=True)
-            ]
-        return found
+        structure = model.structure
+        return found + (list(structure.table()) if isinstance(structure, Concomitant) else [])
 
     # --- files ------------------------------------------------------------------------------------------------
     def _more_to_save(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 r"""Weights that depend on covariates of the row (concomitant variables): a multinomial logit in front of the mixture.
 
-With u a 1 followed by the row's covariates, :math:`\pi_k(u) = e^{\gamma_k^T u} / \sum_l e^{\gamma_l^T u}` and
-:math:`\gamma_1 = 0` (equation 3 of [1]_). The M-step has no finite statistics: the sums are the score and, for the curvature,
+With u a 1 followed by the row's covariates, :math:`\pi_k(u) = e^{c_k^T u} / \sum_l e^{c_l^T u}` and
+:math:`c_1 = 0` (equation 3 of [1]_). The M-step has no finite statistics: the sums are the score and, for the curvature,
 the products of weights,
 
 .. math:: g_k = \sum w\,(r_k - \pi_k)\,u,\qquad M_{kl} = \sum w\,\pi_k\pi_l\,u u^T,
@@ -22,7 +22,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -48,6 +48,8 @@ class Concomitant:
     ----------
     coefficients : ndarray, shape (K, 1 + Q)
         Of the intercept and the Q covariates; only differences between components matter, those to the first are kept.
+    names : sequence of str, optional
+        Of the covariates, for tables; by default z0, z1, ...
 
     Examples
     --------
@@ -60,9 +62,13 @@ class Concomitant:
     exact = False
     weights_inside = False
 
-    def __init__(self, coefficients: Array) -> None:
+    def __init__(self, coefficients: Array, names: Sequence[str] | None = None) -> None:
         coefficients = np.asarray(coefficients, dtype=np.float64)
         self.coefficients = coefficients - coefficients[0]
+        n_covariates = coefficients.shape[1] - 1
+        self.names = (
+            [f"z{j}" for j in range(n_covariates)] if names is None else [str(name) for name in names]
+        )
 
     @classmethod
     def from_counts(cls, counts: Array, n_covariates: int) -> Self:
@@ -85,6 +91,15 @@ class Concomitant:
     def n_components(self) -> int:
         """K, number of components."""
         return len(self.coefficients)
+
+    def replace(self, coefficients: Array) -> Self:
+        """Other coefficients of the same covariates."""
+        return type(self)(coefficients, self.names)
+
+    def table(self) -> Iterator[tuple[str, str, str, Array]]:
+        """Coefficients of the logarithms of the weights, a row for each covariate, values (K,)."""
+        for column, name in enumerate(["intercept", *self.names]):
+            yield "concomitant_coefficient", name, "", self.coefficients[:, column]
 
     def n_parameters(self) -> int:
         """(K - 1) (1 + Q)."""
@@ -125,7 +140,7 @@ class Concomitant:
         """
         n_components, n_columns = stats["score"].shape
         if stats["sum_pairs"].shape[1] != n_components or n_components == 1:
-            return type(self)(self.coefficients)
+            return self.replace(self.coefficients)
         pairs = unpack_symmetric(stats["sum_pairs"], n_columns)
         curvature = -pairs
         own = np.arange(n_components)
@@ -141,7 +156,7 @@ class Concomitant:
         change = np.sqrt(np.max(np.einsum("kq,qp,kp->k", step, squares, step)) / squares[0, 0])
         new = self.coefficients.copy()
         new[1:] += min(1.0, _FARTHEST / max(change, _FARTHEST)) * step
-        return type(self)(new)
+        return self.replace(new)
 
     def expected_log_prob(self, stats: Statistics) -> float:
         """The tangent <score, coefficients>: right to first order about those at which the sums were taken."""
@@ -165,14 +180,14 @@ class Concomitant:
     def from_coordinates(self, vector: Array) -> Self:
         """Inverse of `coordinates`."""
         free = np.asarray(vector, dtype=np.float64).reshape(-1, self.coefficients.shape[1])
-        return type(self)(np.concatenate([np.zeros((1, free.shape[1])), free]))
+        return self.replace(np.concatenate([np.zeros((1, free.shape[1])), free]))
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the states; one that is taken twice is halved."""
         index = np.asarray(components, dtype=np.intp)
         taken = self.coefficients[index]
         taken[:, 0] -= np.log(np.bincount(index)[index])
-        return type(self)(taken)
+        return self.replace(taken)
 
 
 def _design(covariates: Array) -> Array:
