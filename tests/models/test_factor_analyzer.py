@@ -436,3 +436,130 @@ def test_estimator_check(estimator, check):
     ):  # the checks fit rows without structure; what is warned of there is not the point
         warnings.simplefilter("ignore")
         check(estimator)
+
+
+# --- missing cells --------------------------------------------------------------------------------------------------
+def holes(X, share=0.2, seed=0):
+    gaps = np.random.default_rng(seed).random(X.shape) < share
+    gaps[3] = True  # a row of which nothing is known
+    gaps[:40] &= np.arange(X.shape[1]) % 2 == 0
+    return np.where(gaps, np.nan, X)
+
+
+def dense_completion(x, mean, covariance):
+    """A row with expected missing cells, and the covariance of these, by the textbook's dense formulas."""
+    lost = np.isnan(x)
+    filled, spread = np.where(lost, mean, x), np.zeros_like(covariance)
+    seen = ~lost
+    if lost.any():
+        across = covariance[np.ix_(lost, seen)]
+        solved = np.linalg.solve(covariance[np.ix_(seen, seen)], across.T).T if seen.any() else across
+        filled[lost] += solved @ (x[seen] - mean[seen])
+        spread[np.ix_(lost, lost)] = covariance[np.ix_(lost, lost)] - solved @ across.T
+    return filled, spread
+
+
+def test_missing_cells_are_integrated_over(fitted):
+    X, models = fitted
+    model, Z = models["own"], holes(X)
+    found = model.score_samples(Z)
+    for row in (0, 3, 50, 51):
+        seen = ~np.isnan(Z[row])
+        expected = [
+            np.log(model.weights_[k])
+            + (
+                oracle.log_density(
+                    Z[row, seen],
+                    model.means_[k][seen],
+                    model.loadings_[k][seen].tolist(),
+                    model.noise_variances_[k][seen].tolist(),
+                )
+                if seen.any()
+                else 0.0
+            )
+            for k in range(2)
+        ]
+        assert found[row] == pytest.approx(np.logaddexp(*expected), rel=1e-10)
+    assert np.isfinite(model.transform(Z)).all()
+
+
+def test_sums_of_incomplete_rows_are_completed_ones(fitted):
+    X, models = fitted
+    model, Z = models["own"], holes(X)[:60]
+    origin = model.weights_ @ model.means_
+    components = model._model().components
+    resp = np.random.default_rng(0).dirichlet([1.0, 1.0], len(Z)).T
+    stats = components.expected_statistics(
+        components.encode((Z - origin).T, Encoding(6, missing=True)), resp
+    ).about(None)
+    for k in range(2):
+        first, second = np.zeros(6), np.zeros((6, 6))
+        for x, r in zip(Z - origin, resp[k], strict=True):
+            filled, spread = dense_completion(x, components.mean[k], components.covariance[k])
+            first += r * filled
+            second += r * (np.outer(filled, filled) + spread)
+        np.testing.assert_allclose(stats["sum_x"][k], first, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(stats["sum_xx"][k], second[np.triu_indices(6)], rtol=1e-9, atol=1e-8)
+    filled = np.array(components.expected_cells((Z - origin).T, resp, Encoding(6)))
+    completions = [
+        [dense_completion(x, components.mean[k], components.covariance[k])[0] for x in Z - origin]
+        for k in range(2)
+    ]
+    gaps = np.isnan(Z)
+    np.testing.assert_allclose(
+        filled.T[gaps], np.einsum("kb,kbd->bd", resp, np.array(completions))[gaps], rtol=1e-9
+    )
+
+
+def test_no_step_lowers_the_likelihood_of_the_observed_cells():
+    Z = holes(rows(60, 5), 0.1)
+    start = {"means_init": np.array([[0.0] * 5, [2.0] * 5]), "max_iter": 60, "tol": 1e-7}
+    model = quiet(FactorAnalyzerMixture(2, 1, **start), Z)
+    assert np.diff(model.lower_bounds_).min() > -1e-10
+    assert model.lower_bounds_[-1] > model.lower_bounds_[0]
+
+
+def test_complete_rows_are_as_without_missing_cells():
+    X = rows(100)
+    component = FactorAnalyzer(1).maximize(FactorAnalyzer(1).expected_statistics(X.T, np.ones((1, 100))))
+    assert component.encode(X.T, Encoding(6, missing=True)) is not None
+    np.testing.assert_array_equal(
+        component.encode(X.T, Encoding(6, missing=True)), component.encode(X.T, Encoding(6))
+    )
+
+
+def test_columns_given_others_are_factor_analysers_too(fitted):
+    _, models = fitted
+    components = models["own"]._model().components
+    columns, values = np.array([4, 0, 3]), np.array([0.5, -1.0, 2.0])
+    rest = np.array([1, 2, 5])
+    given = components.conditioned(columns, values)
+    for k in range(2):
+        mean, covariance = components.mean[k], components.covariance[k]
+        x = np.full(6, np.nan)
+        x[columns] = values
+        filled, spread = dense_completion(x, mean, covariance)
+        np.testing.assert_allclose(given.mean[k], filled[rest], rtol=1e-9)
+        np.testing.assert_allclose(given.covariance[k], spread[np.ix_(rest, rest)], rtol=1e-9)
+    part = components.restricted(np.array([5, 1]))
+    np.testing.assert_allclose(part.covariance, components.covariance[:, [5, 1]][:, :, [5, 1]], rtol=1e-12)
+
+
+def test_a_column_without_values_is_named():
+    Z = rows(50)
+    Z[:, 2] = np.nan
+    with pytest.raises(InvalidDataError, match=r"column 2 is missing \(NaN\) in every row"):
+        FactorAnalyzerMixture(2).fit(Z)
+
+
+def test_adding_to_variances_is_inexact():
+    X = rows(100)
+    sums = FactorAnalyzer(1).expected_statistics((X - X.mean(axis=0)).T, np.ones((1, 100)))
+    added = FactorAnalyzer(1, regularization=0.5).maximize(sums)
+    assert not added.exact
+    plain = FactorAnalyzer(1).maximize(sums)
+    assert plain.exact
+    np.testing.assert_allclose(added.noise_variances, plain.noise_variances + 0.5, rtol=1e-12)
+    mixture = FactorAnalyzerMixture(2, 1, reg_covar=0.1, random_state=0).fit(X)
+    assert mixture.noise_variances_.min() > 0.1
+    assert not mixture.starts_[mixture.best_start_].suspects

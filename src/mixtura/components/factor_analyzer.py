@@ -26,7 +26,8 @@ the noise, the largest first, with the largest entry of each positive; `coordina
 
 **Heywood cases.** The likelihood may rise while a noise variance goes to zero (without bound where it does so in more than q
 columns of a component). None falls below `noise_floor`, by default a share of the variance of its column over all
-rows of all components; a step that ends there is marked inexact.
+rows of all components; a step that ends there is marked inexact. With few rows for the parameters, adding to every
+noise variance (`regularization`) predicts new rows better.
 
 References
 ----------
@@ -43,11 +44,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from mixtura.components.factor_missing import IncompleteRows
 from mixtura.components.factor_noise import NoiseModel, OwnNoise
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
 from mixtura.protocols import Array, Encoding
@@ -102,6 +105,8 @@ class FactorAnalyzer:
     noise_floor : float or ndarray, shape (D,), default 1e-6
         Least noise variance: a number is a share of the variance of each column over all rows of a step, an array holds
         the variances themselves.
+    regularization : float, default 0
+        Added to every noise variance after the M-step, in squared units of the data. Makes the step inexact.
     most_steps : int, default 60
         Newton steps of one M-step for diagonal noise. Few make a step cheap and inexact; it never lowers the likelihood.
 
@@ -119,8 +124,10 @@ class FactorAnalyzer:
 
     #: Rows are taken about the columns' means.
     centred = True
-    #: Name in messages.
+    #: Missing cells are integrated over, by the pattern that they make.
+    marginal = True
     name = "factor analyzer"
+    support = "finite numbers"
 
     def __init__(
         self,
@@ -130,18 +137,20 @@ class FactorAnalyzer:
         loadings: Array | None = None,
         noise_variances: Array | None = None,
         noise_floor: float | Array = 1e-6,
+        regularization: float = 0.0,
         most_steps: int = 60,
     ) -> None:
         self.n_factors = n_factors
         self.noise = OwnNoise() if noise is None else noise
         self.noise_floor = noise_floor
+        self.regularization = regularization
         self.most_steps = most_steps
         self._mean = None if mean is None else np.asarray(mean, dtype=np.float64)
         self._loadings = None if loadings is None else np.asarray(loadings, dtype=np.float64)
         self._noise = None if noise_variances is None else np.asarray(noise_variances, dtype=np.float64)
         self._cache: _Weights | None = None
         self._at_floor = np.zeros(0, dtype=np.intp)  # columns of each component with the least noise
-        self.exact = True
+        self.exact = regularization == 0.0
 
     def __repr__(self) -> str:
         size = "blank" if self._mean is None else "K={}, D={}".format(*self._mean.shape)
@@ -187,6 +196,11 @@ class FactorAnalyzer:
         """K, number of components."""
         return len(self.mean)
 
+    @property
+    def regularized(self) -> bool:
+        """Whether something is added to every variance."""
+        return self.regularization > 0.0
+
     def n_statistics(self, n_features: int) -> int:
         """D: a block holds the rows as they are."""
         return n_features
@@ -206,7 +220,7 @@ class FactorAnalyzer:
         new._noise = np.asarray(noise_variances, dtype=np.float64)
         new._cache = None
         new._at_floor = np.zeros(len(new._mean), dtype=np.intp)
-        new.exact = True
+        new.exact = not self.regularized
         return new
 
     def moved(self, by: Array) -> Self:
@@ -214,9 +228,12 @@ class FactorAnalyzer:
         return self.replace(self.mean - by, self.loadings, self.noise_variances)
 
     # --- the pass ---------------------------------------------------------------------------------------------
-    def encode(self, x: Array, encoding: Encoding) -> Array:
-        """The rows as they are, shape (D, B)."""
-        return np.asarray(x, dtype=encoding.dtype)
+    def encode(self, x: Array, encoding: Encoding) -> Array | IncompleteRows:
+        """The rows as they are, shape (D, B), or by pattern where cells are missing."""
+        x = np.asarray(x, dtype=encoding.dtype)
+        if encoding.missing and np.isnan(x).any():
+            return IncompleteRows(x, np.ones(len(x)) if encoding.scale is None else encoding.scale**2)
+        return x
 
     @property
     def _weights(self) -> _Weights:
@@ -233,8 +250,10 @@ class FactorAnalyzer:
             self._cache = _Weights(inverse, projection, root, constant)
         return self._cache
 
-    def log_prob(self, block: Array) -> Array:
-        """Scores, shape (K, B)."""
+    def log_prob(self, block: Array | IncompleteRows) -> Array:
+        """Scores, shape (K, B); of the observed cells, where some are missing."""
+        if isinstance(block, IncompleteRows):
+            return block.log_prob(self)
         weights, mean = self._weights, self.mean
         distance = np.einsum("kd,kd,kd->k", mean, mean, weights.inverse).max()
         if distance > _GUARD[block.dtype.name]:
@@ -267,27 +286,37 @@ class FactorAnalyzer:
             scores[k] = weights.constant[k] - 0.5 * (quadratic - np.einsum("qb,qb->b", projected, projected))
         return scores
 
-    def factor_scores(self, block: Array) -> Array:
+    def factor_scores(self, block: Array | IncompleteRows) -> Array:
         """Expected factors of each row under each component, E[z | x, k], shape (K, q, B)."""
+        if isinstance(block, IncompleteRows):
+            return block.factor_scores(self)
         weights = self._weights
         scores = np.empty((self.n_components, self.n_factors, block.shape[1]))
         for k, mean in enumerate(self.mean):
             scores[k] = solve_triangular(weights.root[k], weights.projection[k] @ (block - mean[:, None]))
         return scores
 
-    def expected_statistics(self, block: Array, resp: Array) -> Statistics:
-        """Count, sums and packed scatters about each component's mean (the origin, while there are none)."""
-        origin = np.zeros((len(resp), len(block))) if self._mean is None else self._mean
+    def expected_statistics(self, block: Array | IncompleteRows, resp: Array) -> Statistics:
+        """Count, sums and packed scatters about each component's mean (the origin, while there are none).
+
+        Missing cells and their squares are what they are expected to be given the rest of their row.
+        """
+        n_features = block.x.shape[0] if isinstance(block, IncompleteRows) else len(block)
+        origin = np.zeros((len(resp), n_features)) if self._mean is None else self._mean
         least = _NOTHING * float(resp.max(initial=0.0))
-        first = np.empty((len(resp), len(block)))
-        second = np.empty((len(resp), len(block) * (len(block) + 1) // 2))
+        first = np.empty((len(resp), n_features))
+        second = np.empty((len(resp), n_features * (n_features + 1) // 2))
         for k, weight in enumerate(resp):
-            kept = weight > least
-            rows = block if kept.all() else block[:, kept]
-            residual = rows - origin[k][:, None].astype(block.dtype)
+            kept = np.flatnonzero(weight > least)
+            if isinstance(block, IncompleteRows):
+                rows, spread = block.completed(self, k, kept, weight)
+            else:
+                rows, spread = (block if kept.size == len(weight) else block[:, kept]), None
+            residual = rows - origin[k][:, None].astype(rows.dtype)
             first[k] = residual @ weight[kept]
             residual *= np.sqrt(weight[kept])
-            second[k] = pack_symmetric(residual @ residual.T)
+            scatter = residual @ residual.T
+            second[k] = pack_symmetric(scatter if spread is None else scatter + spread)
         sums = {"count": resp.sum(axis=1, dtype=np.float64), "sum_x": first, "sum_xx": second}
         return Statistics(sums, origin=origin)
 
@@ -318,9 +347,10 @@ class FactorAnalyzer:
         noise, loadings, converged = self.noise.maximize(
             count, covariance, self.n_factors, start, floor, self.most_steps
         )
+        noise = noise + self.regularization
         new = self.replace(mean, _signed(loadings), noise)
         new._at_floor = np.sum(noise <= floor * (1.0 + 1e-9), axis=1)
-        new.exact = converged and not new._at_floor.any()
+        new.exact = converged and not new._at_floor.any() and not self.regularized
         return new
 
     def _start(self, covariance: Array, variance: Array) -> Array:
@@ -419,6 +449,34 @@ class FactorAnalyzer:
         factors = rng.standard_normal((n, self.n_factors))
         errors = rng.standard_normal((n, self.mean.shape[1])) * np.sqrt(self.noise_variances[component])
         return np.asarray(self.mean[component] + factors @ self.loadings[component].T + errors)
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    @property
+    def posterior_root(self) -> Array:
+        """R, upper triangular (K, q, q): the factors given a row have precision R'R."""
+        return self._weights.root
+
+    def restricted(self, columns: Array) -> Self:
+        """The law of some columns: the same factors with their loadings and noise."""
+        return self.replace(
+            self.mean[:, columns], self.loadings[:, columns], self.noise_variances[:, columns]
+        )
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The laws of the other columns given values (G,) of some: the factors given these, scaled to be standard again."""
+        given, rest = self.restricted(columns), np.setdiff1d(np.arange(self.mean.shape[1]), columns)
+        factors = given.factor_scores(np.asarray(values, dtype=np.float64)[:, None])[:, :, 0]
+        loadings = np.swapaxes(self.loadings[:, rest], 1, 2)
+        mean = self.mean[:, rest] + np.einsum("kqd,kq->kd", loadings, factors)
+        # Their covariance is R^-1 (R^-1)', which loadings take up.
+        turned = np.linalg.solve(np.swapaxes(given.posterior_root, 1, 2), loadings)
+        return self.replace(mean, np.swapaxes(turned, 1, 2), self.noise_variances[:, rest])
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Conditional means given the cells that are there, summed over resp (K, B)."""
+        factors = self.factor_scores(self.encode(x, replace(encoding, missing=True)))
+        found = np.einsum("kdq,kqb,kb->db", self.loadings, factors, resp, optimize=True)
+        return list(found + self.mean.T @ resp)
 
     def table(self, names: Sequence[str], origin: Array | None) -> Iterator[tuple[str, str, str, Array]]:
         """Means, loadings (the other feature is the factor) and noise variances by name, in the units of the data."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mixtura.components.factor_analyzer import FactorAnalyzer
 from mixtura.components.factor_noise import NOISES
@@ -18,11 +18,12 @@ from mixtura.data import column_encoding
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.fitting import given_start
-from mixtura.inference.initialize import from_responsibilities, gaussian_embeddings, nearest, soften
+from mixtura.inference.initialize import component_embeddings, from_responsibilities, nearest, soften
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture, check_choice
 from mixtura.models._parameters import check_probabilities, independent
+from mixtura.models._support import check_missing
 from mixtura.protocols import Array, Encoding, Executor
 from mixtura.structures import LatentMixture
 
@@ -37,6 +38,7 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
     A component explains its columns' correlations by a few factors: its covariance is ``loadings @ loadings.T +
     diag(noise)``, about D (q + 1) numbers in place of D (D + 1) / 2. With isotropic noise it is a mixture of
     probabilistic principal component analysers; one component with its own diagonal noise is factor analysis.
+    Cells may be missing (NaN): the likelihood is that of the observed cells, and nothing is filled in.
     `mixtura.select` chooses K and the number of factors together: ``select(..., n_factors=[1, 2, 4])``.
 
     Parameters
@@ -51,6 +53,9 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
     noise_floor : float, default 1e-6
         Least noise variance, as a share of the variance of its column. The likelihood may rise while a noise variance goes to
         zero (a Heywood case); components with the least noise in more than q columns are listed as suspects.
+    reg_covar : float, default 0
+        Added to every noise variance after each step, in squared units of the data. With few rows for the parameters it
+        predicts new rows better (on standardised columns 0.01 is a good first try).
     tol : float, default 1e-5
         Bound on the estimated remaining gain of the log-likelihood per row (nats).
     max_iter : int, default 1000
@@ -129,6 +134,7 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
         *,
         noise: str = "own",
         noise_floor: float = 1e-6,
+        reg_covar: float = 0.0,
         tol: float = 1e-5,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -150,6 +156,7 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
         self.n_factors = n_factors
         self.noise = noise
         self.noise_floor = noise_floor
+        self.reg_covar = reg_covar
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -179,9 +186,31 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
             msg = f"noise_floor is {self.noise_floor!r}; expected a number above 0 and below 1, a share of a column's variance."
             raise InvalidParameterError(msg)
 
+    def _validate(self, X: Any, *, reset: bool) -> Any:
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_min_samples=2 if reset else 1,
+            ensure_all_finite="allow-nan",
+        )
+        check_missing(self, self._blank(), X, fitting=reset)
+        return X
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _blank(self, floor: Any = 1e-6) -> FactorAnalyzer:
-        # One Newton step of the noise an EM step: measured half as long as to the end, and optima no worse.
-        return FactorAnalyzer(int(self.n_factors), NOISES[self.noise](), noise_floor=floor, most_steps=1)
+        return FactorAnalyzer(
+            int(self.n_factors),
+            NOISES[self.noise](),
+            noise_floor=floor,
+            regularization=float(self.reg_covar),
+            most_steps=1,  # of Newton for the noise: measured half as long as to the end, and optima no worse
+        )
 
     def _problem(self, X: Array, sample_weight: Array | None) -> Problem:
         encoding = column_encoding(X, sample_weight, self.dtype)
@@ -197,17 +226,18 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
             column = int(constant[0])
             name = self.feature_names_in_[column] if hasattr(self, "feature_names_in_") else column
             msg = (
-                f"{type(self).__name__}: column {name} is {X[0, column]:g} in every row of positive weight; expected columns that "
+                f"{type(self).__name__}: column {name} is {np.nanmax(X[:, column]):g} in every row; expected columns that "
                 f"vary. Leave out the {constant.size} column(s) that do not."
             )
             raise InvalidDataError(msg)
+        blank = self._blank(self.noise_floor * variance)
         return Problem(
             X,
             sample_weight,
             encoding,
-            self._blank(self.noise_floor * variance),
+            blank,
             independent,
-            gaussian_embeddings,
+            component_embeddings(blank),
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
@@ -236,7 +266,10 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
     def _from_means(self, problem: Problem, means: Array, rng: np.random.Generator) -> LatentMixture:
         """Weights, loadings and noise of the rows nearest to each given mean."""
         sample = problem.sample(50_000, rng)
-        resp = soften(nearest(sample.x / problem.encoding.scale, means / problem.encoding.scale))
+        scale: Any = problem.encoding.scale
+        origin: Any = problem.encoding.origin
+        known = np.where(np.isnan(sample.x), origin, sample.x)  # missing cells count as the columns' means
+        resp = soften(nearest(known / scale, means / scale))
         return from_responsibilities(
             resp, sample.source(), sample.components, sample.structure, sample.encoding
         )
