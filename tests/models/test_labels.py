@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from mixtura import BernoulliMixture, GaussianMixture, Mixture, MultinomialMixture
+from mixtura import BernoulliMixture, GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families import Poisson
 from mixtura.inference.updates import Reseed
@@ -74,6 +74,21 @@ def test_fused_kernels_stand_back(cls):
     model = cls(2, random_state=0).fit(x, labels=np.where(label == 1, 1, -1))
     assert np.mean(model.predict(x)[label == 1] == 1) > 0.7
     assert model.weights_[1] > 0.4
+
+
+@pytest.mark.parametrize("concentration", ["learn", 0, 5.0, np.inf])
+def test_rows_of_groups(concentration):
+    rng = np.random.default_rng(6)
+    group = rng.integers(0, 40, 600)
+    label = (rng.random(600) < rng.beta(1.0, 1.0, 40)[group]).astype(int)
+    shares = np.array([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]])
+    x = np.stack([rng.multinomial(6, shares[one]) for one in label]).astype(float)
+    known = np.where(rng.random(600) < 0.2, label, -1)
+    model = GroupedMultinomialMixture(2, concentration=concentration, random_state=0).fit(
+        x, groups=group, labels=known
+    )
+    np.testing.assert_allclose(model.profiles_, shares, atol=0.08)
+    assert np.all(np.diff(model.lower_bounds_) > -1e-9)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,9 @@ on_degenerate, time_budget, callbacks, executor
             msg = f"concentration is {s!r}; expected 'learn', or a number from 0 (no shrinkage) to infinity (global weights)."
             raise InvalidParameterError(msg)
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None, labels: Any = None
+    ) -> Self:
         """Learn profiles, population weights and the weights of every group.
 
         Parameters
@@ -135,6 +137,8 @@ on_degenerate, time_budget, callbacks, executor
             Non-negative weights of rows.
         groups : array_like, shape (n_samples,), optional
             Label of each row's group. None makes every row its own group.
+        labels : array_like, optional
+            What is known of the rows' components, as for the other mixtures.
 
         Returns
         -------
@@ -149,7 +153,9 @@ on_degenerate, time_budget, callbacks, executor
         weight = None if weight is None else weight[order]
         ones = np.ones(X.shape[0]) if weight is None else weight
         self.group_counts_ = np.add.reduceat(ones, self._offsets[:-1])
-        self._fit(self._problem(X[order], weight))
+        allowed = self._allowed(labels, X.shape[0])
+        allowed = None if allowed is None else allowed[order]
+        self._fit(self._problem(X[order], weight).restricted(allowed))
         del self._offsets
         return self
 
@@ -167,15 +173,17 @@ on_degenerate, time_budget, callbacks, executor
             plain, unit_offsets=self._offsets, structure=self._structure, update=update, screen=plain
         )
 
-    def _learned(self, X: Any, sample_weight: Any, *, groups: Any = None) -> Any:  # type: ignore[override] # no labels here
+    def _learned(self, X: Any, sample_weight: Any, *, groups: Any = None, labels: Any = None) -> Any:
         """The fitted model with the groups as units; without ``groups=`` every row is one, as in `fit`."""
         if self._is_global:
-            return super()._learned(X, sample_weight)
+            return super()._learned(X, sample_weight, labels=labels)
         self.n_parameters()  # refuses the model without shrinkage
         X = self._validate(X, reset=False)
         weight = self._check_weight(sample_weight, X.shape[0])
         order, self._offsets, _ = self._by_group(groups, X.shape[0])
+        allowed = self._allowed(labels, X.shape[0])
         problem = self._problem(X[order], None if weight is None else weight[order])
+        problem = problem.restricted(None if allowed is None else allowed[order])
         del self._offsets
         structure = Grouped(self.concentration_ * self.weights_, learn=self.concentration == "learn")
         return replace(self._model(), structure=structure), problem
