@@ -201,7 +201,13 @@ class Component(Protocol):
     - ``outside(x)``, ``support``, ``name``: which values of x it cannot have, shape (D, B), and what is expected in words;
     - ``features(x)``, ``standardized``: rows (F, B) between which Euclidean distance means something, for starts, and whether
       their scales mean nothing;
-    - ``table(names, origin)``: parameters by name, ``(parameter, feature, other feature, values (K,))``, in units of the data.
+    - ``table(names, origin)``: parameters by name, ``(parameter, feature, other feature, values (K,))``, in units of the data;
+    - ``restricted(columns)``: the law of some columns, as a component over these, in the order given;
+    - ``conditioned(columns, values)``: that of the other columns, in their order, given values (G,) of these, about the origin
+      where columns are centred;
+    - ``expected_cells(x, resp, encoding)``: what missing (NaN) cells of x are expected to be given the rest of their row, summed
+      over resp (K, B): for each column means (B,), probabilities of levels (L, B), or means of exp(i x) for angles x;
+    - ``inseparable``: why some columns have no law without the others, in words; then none of these three is asked for.
     """
 
     @property

@@ -21,9 +21,10 @@ value: a formula is evaluated once for 0, 1, 2, ..., and rows are only counted.
 `draw(n, p, rng)`                  rows (n, D), of parameters ``{name: (D,)}``
 =================================  ===================================================================================
 
-`faults` names what the M-step cannot use, `outside` and `support` what x may not be, `locations` the parameters that move
-with the data. An M-step that is a maximisation sets ``exact = True``; all others should at least never lower the expected
-log-likelihood: an EM step over one more latent variable, or the maximum of a bound that touches at the old parameters.
+`means` tells what missing cells are filled in with, `faults` what the M-step cannot use, `outside` and `support` what x may
+not be, `locations` the parameters that move with the data. An M-step that is a maximisation sets ``exact = True``; all
+others should at least never lower the expected log-likelihood: an EM step over one more latent variable, or the maximum of
+a bound that touches at the old parameters.
 
 Examples
 --------
@@ -259,6 +260,14 @@ class ColumnComponents(ABC):
         """Rows (F, B) between which Euclidean distances mean something."""
         return x
 
+    def means(self) -> Array:
+        """Means of the columns, (K, D), about the encoding's origin: what missing cells are filled in with."""
+        msg = (
+            f"The {self.name} component does not say what its means are, so missing cells cannot be filled in. Write means(), "
+            "which returns them, (K, D)."
+        )
+        raise InvalidParameterError(msg)
+
     # --- parameters -------------------------------------------------------------------------------------------
     @property
     def centred(self) -> bool:
@@ -487,6 +496,19 @@ class ColumnComponents(ABC):
         """n rows of one component, shape (n, D), about the encoding's origin."""
         own = {name: value[component] for name, value in self.parameters.items()}
         return np.asarray(self.draw(n, own, rng), dtype=np.float64)
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Self:
+        """The parameters of some columns."""
+        return self.replace({name: value[:, columns] for name, value in self.parameters.items()})
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The parameters of the other columns: they do not depend on these."""
+        return self.restricted(np.setdiff1d(np.arange(self._shape[1]), columns))
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Means, whatever the other columns are."""
+        return list(self.means().T @ resp)
 
     def table(self, names: Sequence[str], origin: Array | None) -> Iterator[tuple[str, str, str, Array]]:
         """Every parameter of every column, in units of the data."""

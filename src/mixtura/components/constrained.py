@@ -128,6 +128,19 @@ class _Constrained(ABC):
         """n rows of one component."""
         return np.asarray(self.inside.sample(component, n, rng))
 
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Any:
+        """Some columns of the components inside, without the constraint."""
+        return hooks.restricted(self.inside, columns)
+
+    def conditioned(self, columns: Array, values: Array) -> Any:
+        """The other columns of the components inside, without the constraint."""
+        return hooks.conditioned(self.inside, columns, values)
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """As the components inside."""
+        return hooks.expected_cells(self.inside, x, resp, encoding)
+
 
 class Fixed(_Constrained):
     """Components of which the first ones are known and stay as they are; the others are learnt.

@@ -133,6 +133,7 @@ class DirichletMultinomial:
     exact = False
     name = "Dirichlet-multinomial"
     support = Multinomial.support
+    inseparable = Multinomial.inseparable
     #: Distances between features are Hellinger's already.
     standardized = False
 

@@ -20,6 +20,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from mixtura.components.conditioning import normal_given, part_of
 from mixtura.components.covariance import CovarianceModel, Full
 from mixtura.components.partial import BlankBlock, MaskedBlock, PartialBlock
 from mixtura.components.pattern_block import PatternBlock
@@ -490,6 +491,22 @@ class Gaussian:
         """n rows of one component, shape (n, D), about the encoding's origin."""
         lower = np.linalg.cholesky(self.matrices[component])
         return self.mean[component] + rng.standard_normal((n, self.mean.shape[1])) @ lower.T
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Gaussian:
+        """Means and covariances of some columns; the structure becomes full, or stays one of independent columns."""
+        return Gaussian(
+            self.mean[:, columns], *part_of(self.model, self.matrices[:, columns[:, None], columns])
+        )
+
+    def conditioned(self, columns: Array, values: Array) -> Gaussian:
+        """Normal laws of the other columns (:mod:`mixtura.components.conditioning`)."""
+        given = normal_given(self.mean, self.matrices, columns, values)
+        return Gaussian(given.mean, *part_of(self.model, given.matrices))
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Conditional means given the cells that are there."""
+        return list(self.conditional_mean(self.encode(x, encoding), resp))
 
 
 def _as_form(matrix: Array, like: Array) -> Array:

@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mixtura.protocols import Array, Component
+from mixtura.exceptions import InvalidParameterError
+from mixtura.protocols import Array, Component, Encoding
 
 __all__ = [
     "Parameter",
     "centred_columns",
+    "completed",
+    "conditioned",
+    "expected_cells",
     "features",
     "is_blank",
     "is_marginal",
@@ -26,6 +30,7 @@ __all__ = [
     "open_components",
     "outside",
     "part",
+    "restricted",
     "table",
 ]
 
@@ -122,3 +127,112 @@ def table(component: Component, names: Sequence[str], origin: Array | None) -> l
     """Parameters by name; empty where the component does not say."""
     make = getattr(component, "table", None)
     return [] if make is None else [Parameter(*row) for row in make(names, origin)]
+
+
+# --- some columns from others -------------------------------------------------------------------------------------
+def restricted(component: Any, columns: Sequence[int] | Array) -> Any:
+    """The law of some columns, in the order given.
+
+    Parameters
+    ----------
+    component : Component
+        With parameters.
+    columns : sequence of int
+        Numbers of the columns, each once.
+
+    Returns
+    -------
+    Component
+        Of the same number of components.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the component that cannot, and why.
+    """
+    return _hook(component, "restricted", "restricted to some of its columns")(_numbers(columns))
+
+
+def conditioned(component: Any, columns: Sequence[int] | Array, values: Array) -> Any:
+    """The law of the other columns, in their order, given values (G,) of some, about the origin where columns are centred.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the component that cannot, and why.
+    """
+    given = np.asarray(values, dtype=np.float64)
+    return _hook(component, "conditioned", "conditioned on some of its columns")(_numbers(columns), given)
+
+
+def expected_cells(component: Any, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+    """What each column is expected to be where it is missing (NaN) in rows x (D, B), summed over resp (K, B).
+
+    Returns
+    -------
+    list of ndarray
+        For each column means (B,); where it holds levels, their probabilities (L, B); where it is an angle, means of
+        exp(i x) (B,). All are linear in `resp`. What they say of cells that are not missing has no meaning.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the component that cannot, and why.
+    """
+    found: list[Array] = _hook(component, "expected_cells", "used to fill in missing cells")(
+        x, resp, encoding
+    )
+    return found
+
+
+def completed(component: Any, x: Array, resp: Array, encoding: Encoding) -> Array:
+    """Rows (D, B) with missing cells as they are expected under responsibilities (K, B) whose columns sum to one.
+
+    Numbers are means, angles the direction of the mean, levels the most probable one.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a component cannot say, or has no mean.
+    """
+    gaps, filled = np.isnan(x), np.array(x)
+    if not gaps.any():
+        return filled
+    cells = expected_cells(component, x, resp, encoding)
+    for column in np.flatnonzero(gaps.any(axis=1)):
+        lost = gaps[column]
+        values = _decoded(cells[column])[lost]
+        if not np.isfinite(values).all():
+            kind, _ = part(component, int(column))
+            msg = (
+                f"Column {column} ({kind}) has no finite mean, so its missing cells cannot be filled in. Leave the column out, "
+                "or draw from conditional(...) instead."
+            )
+            raise InvalidParameterError(msg)
+        filled[column, lost] = values
+    return filled
+
+
+def _decoded(cells: Array) -> Array:
+    """Values (B,) of what `expected_cells` says of a column."""
+    if np.iscomplexobj(cells):
+        return np.angle(cells)
+    return cells if cells.ndim == 1 else cells.argmax(axis=0)
+
+
+def _numbers(columns: Sequence[int] | Array) -> Array:
+    return np.asarray(columns, dtype=np.intp)
+
+
+def _hook(component: Any, name: str, what: str) -> Any:
+    """A method of a component that not all have."""
+    method = getattr(component, name, None)
+    why = str(getattr(component, "inseparable", ""))
+    if method is None or why:
+        kind = str(getattr(component, "name", type(component).__name__))
+        msg = (
+            f"The {kind} component cannot be {what}: {why or f'it has no method {name}'}. Use all of its columns, or "
+            "another component for them."
+        )
+        raise InvalidParameterError(msg)
+    return method

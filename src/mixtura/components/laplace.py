@@ -124,6 +124,10 @@ class Laplace(ColumnComponents):
         deviation = np.where(taken, chord, _at(height, best))
         return {"location": location + scale * moved, "scale": scale * deviation / total}
 
+    def means(self) -> Array:
+        """The locations."""
+        return self.parameters["location"]
+
     def faults(self, new: Parameters, count: Array) -> Iterator[tuple[Array, str]]:
         """Values that are all the same."""
         centre = np.sum(count * new["location"], axis=0) / np.sum(count, axis=0)

@@ -156,6 +156,10 @@ class NegativeBinomial(ColumnComponents):
         rate = rng.standard_gamma(p["size"], size=(n, len(p["size"]))) * (p["mean"] / p["size"])
         return rng.poisson(rate).astype(np.float64)
 
+    def means(self) -> Array:
+        """The means."""
+        return self.parameters["mean"]
+
     def outside(self, x: Array) -> Array:
         """Negative counts and fractions."""
         return not_counts(x)

@@ -23,9 +23,11 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import logsumexp
 
 from mixtura.components import hooks
 from mixtura.components.combining import as_component, described, interleaved, needs_own_origin
+from mixtura.components.conditioning import log_prob_at, observed_log_prob
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
@@ -356,6 +358,31 @@ class Nested:
         for m, own in drawn.items():
             rows[label == m] = own
         return rows
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Self:
+        """Some columns of the inner components, with the same weights."""
+        return self._with(hooks.restricted(self.inner, columns), self.log_weights)
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The other columns of the inner components, weighted by how probable each makes the values given."""
+        scores = log_prob_at(hooks.restricted(self.inner, columns), values)
+        joint = self.log_weights + scores.reshape(self.log_weights.shape)
+        return self._with(hooks.conditioned(self.inner, columns, values), _shares(joint, self.log_weights))
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Those of the inner components, by how probable each makes the cells that are there."""
+        scores = observed_log_prob(self.inner, x, encoding).reshape(*self.log_weights.shape, -1)
+        log_weights = self.log_weights[:, :, None]
+        inner = resp[:, None] * np.exp(_shares(scores + log_weights, log_weights))
+        return hooks.expected_cells(self.inner, x, inner.reshape(-1, inner.shape[2]), encoding)
+
+
+def _shares(joint: Array, otherwise: Array) -> Array:
+    """Log shares along axis 1; `otherwise` where nothing is possible."""
+    total = np.asarray(logsumexp(joint, axis=1, keepdims=True))
+    possible = np.isfinite(total)
+    return np.where(possible, joint - np.where(possible, total, 0.0), otherwise)
 
 
 def _named(blank: Any, sums: Statistics, places: Array) -> Any:

@@ -8,6 +8,8 @@ they are; no distance between them is assumed (adjacent-category logits with sco
 are finite and exact, (K, L) a column. Columns are independent, so each is a small concave problem of L - 2 + K unknowns, and
 all columns of the same number of levels are solved at once (:mod:`mixtura.components.ordinal_links`). A missing cell is on no
 level, which integrates over it.
+
+The file is long because the whole contract of a component is here.
 """
 
 from __future__ import annotations
@@ -227,6 +229,22 @@ class Ordinal:
     def features(self, x: Array) -> Array:
         """The levels as numbers."""
         return x
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Self:
+        """The parameters of some columns."""
+        raw, new = self._raw[:, columns], copy.copy(self)
+        new._marks = self._marks.restricted(columns)
+        new._set([self._inner[column] for column in columns], raw)
+        return new
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The parameters of the other columns: they do not depend on these."""
+        return self.restricted(np.setdiff1d(np.arange(len(self.levels)), columns))
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Probabilities of the levels, whatever the other columns are."""
+        return [shares.T @ resp for shares in self._by_column(self.probabilities)]
 
     # --- the update -------------------------------------------------------------------------------------------
     def maximize(self, stats: Statistics) -> Self:

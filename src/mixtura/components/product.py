@@ -30,6 +30,7 @@ from mixtura.components.combining import (
     needs_own_origin,
     reasons_by_component,
 )
+from mixtura.components.conditioning import others
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
@@ -329,6 +330,49 @@ class Product:
             rows[:, part.columns] = part.component.sample(component, n, rng)
         return rows
 
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Product:
+        """The blocks that have some of the columns, each restricted to its own."""
+        blocks: dict[str, tuple[Any, list[int]]] = {}
+        for part, inside, places in self._among(columns):
+            if inside.size == len(part.columns):
+                blocks[part.name] = (part.component, places)
+            elif inside.size:
+                blocks[part.name] = (_told(part, partial(hooks.restricted, part.component, inside)), places)
+        return Product(blocks)
+
+    def conditioned(self, columns: Array, values: Array) -> Product:
+        """The blocks that have some of the other columns, each conditioned on its own."""
+        rest = others(self.n_features, columns)
+        blocks: dict[str, tuple[Any, list[int]]] = {}
+        for part, inside, places in self._among(columns):
+            left = np.searchsorted(rest, part.columns[others(len(part.columns), inside)]).tolist()
+            if not inside.size:
+                blocks[part.name] = (part.component, left)
+            elif left:
+                change = partial(hooks.conditioned, part.component, inside, values[places])
+                blocks[part.name] = (_told(part, change), left)
+        return Product(blocks)
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Those of the blocks that lack cells."""
+        cells = list(x)
+        for part in self._parts():
+            own = x[part.index]
+            if np.isnan(own).any():
+                take = encoding.take(part.columns)
+                found = _told(part, partial(hooks.expected_cells, part.component, own, resp, take))
+                for column, cell in zip(part.columns, found, strict=True):
+                    cells[column] = cell
+        return cells
+
+    def _among(self, columns: Array) -> Iterator[tuple[_Part, Array, list[int]]]:
+        """Every block, which of its columns are among the given ones, and their places there."""
+        place = {int(column): index for index, column in enumerate(columns)}
+        for part in self._parts():
+            inside = np.flatnonzero(np.isin(part.columns, columns))
+            yield part, inside, [place[int(column)] for column in part.columns[inside]]
+
     def _check_width(self, found: int) -> None:
         if found != self.n_features:
             msg = (
@@ -336,6 +380,15 @@ class Product:
                 f"{self.columns}. Give every column to exactly one block."
             )
             raise InvalidDataError(msg)
+
+
+def _told(part: _Part, make: Callable[[], Any]) -> Any:
+    """What a block's component makes; if it refuses, with the block's name."""
+    try:
+        return make()
+    except InvalidParameterError as error:
+        msg = f"Block '{part.name}': {error}"
+        raise InvalidParameterError(msg) from None
 
 
 def _check_gaps(part: _Part, x: Array) -> None:

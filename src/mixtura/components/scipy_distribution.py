@@ -242,6 +242,11 @@ class ScipyDistribution(ColumnComponents):
             values = self._evaluate(cells["x"], p)
         return np.where(np.isnan(values), -np.inf, values)
 
+    def means(self) -> Array:
+        """SciPy's; infinite or not a number where there is none."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self._law.mean(**self.parameters))
+
     def _about(self, p: Parameters, moves: Mapping[str, float]) -> dict[str, Array]:
         """Parameters with some free coordinates moved; that of the location is in scales."""
         new = dict(p)

@@ -46,6 +46,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from scipy.special import erfcx, log_ndtr
 
+from mixtura.components.conditioning import by_pattern, normal_given, others, part_of
 from mixtura.components.covariance import CovarianceModel, Full
 from mixtura.components.gaussian import covariance_table
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
@@ -433,6 +434,53 @@ class SkewNormal:
         lower = np.linalg.cholesky(self.matrices[component])
         pushes = np.abs(rng.standard_normal((n, 1))) * self.skewness[component]
         return np.asarray(self.location[component] + pushes + rng.standard_normal((n, len(lower))) @ lower.T)
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> SkewNormal:
+        """Locations, skewnesses and scales of some columns."""
+        scale, model = part_of(self.model, self.matrices[:, columns[:, None], columns])
+        return SkewNormal(self.location[:, columns], self.skewness[:, columns], scale, model)
+
+    def conditioned(self, columns: Array, values: Array) -> SkewNormal:
+        """The other columns, where the given ones are not skewed.
+
+        Raises
+        ------
+        InvalidParameterError
+            If they are: the half-normal variable has then another law, and the other columns are not skew-normal.
+        """
+        skewed = np.flatnonzero(self.skewness[:, columns].any(axis=0))
+        if skewed.size:
+            msg = (
+                f"The skew-normal component cannot be conditioned on its column {columns[skewed[0]]}, in which it is skewed: the "
+                "other columns are then not skew-normal. Missing cells can be filled in (impute), which needs means only; or "
+                "use Gaussian or Student-t components."
+            )
+            raise InvalidParameterError(msg)
+        given = normal_given(self.location, self.matrices, columns, values)
+        skewness = self.skewness[:, others(self.skewness.shape[1], columns)]
+        scale, model = part_of(self.model, given.matrices)
+        return SkewNormal(given.mean, skewness, scale, model)
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Conditional means given the cells that are there: with E[t], and what is left of them as of normal ones."""
+        cells, matrices = np.array(x, dtype=np.float64), self.matrices
+        for rows, observed, missing in by_pattern(np.isnan(x)):
+            seen = cells[observed[:, None], rows]
+            amount = (
+                self.restricted(observed)._push(seen) if observed.size else np.full((1, len(rows)), _MEAN)
+            )
+            location = self.location[:, :, None] + self.skewness[:, :, None] * amount[:, None]
+            across = matrices[:, observed[:, None], missing]
+            slope = np.linalg.solve(matrices[:, observed[:, None], observed], across).swapaxes(1, 2)
+            means = location[:, missing] + slope @ (seen - location[:, observed])
+            cells[missing[:, None], rows] = np.einsum("kb,kmb->mb", resp[:, rows], means)
+        return list(cells)
+
+    def _push(self, x: Array) -> Array:
+        """E[t] given rows (D, B), shape (K, B)."""
+        _, along, spread = self.conclude(x)
+        return np.asarray(spread[:, None] * _beyond(along)[0])
 
     def table(self, names: Sequence[str], origin: Array | None) -> list[tuple[str, str, str, Array]]:
         """Locations, skewnesses and scale matrices, in units of the data."""

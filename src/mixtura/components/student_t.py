@@ -35,6 +35,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
+from mixtura.components.conditioning import normal_given, part_of
 from mixtura.components.covariance import CovarianceModel
 from mixtura.components.degrees import Degrees, OwnDegrees, Slopes
 from mixtura.components.gaussian import Gaussian, covariance_table
@@ -341,3 +342,21 @@ class StudentT:
         half, mean = 0.5 * self.degrees_of_freedom[component], self.mean[component]
         rows = self.normal.sample(component, n, rng) - mean
         return np.asarray(mean + rows / np.sqrt(rng.gamma(half, 1.0 / half, size=(n, 1))))
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> StudentT:
+        """Locations and scales of some columns, with the same degrees of freedom."""
+        scale, model = part_of(self.model, self.matrices[:, columns[:, None], columns])
+        return StudentT(self.mean[:, columns], scale, self.degrees_of_freedom, model, self.law)
+
+    def conditioned(self, columns: Array, values: Array) -> StudentT:
+        """The other columns, given G: nu + G degrees of freedom, and scales (nu + delta) / (nu + G) times the normal ones."""
+        given = normal_given(self.mean, self.matrices, columns, values)
+        degrees = self.degrees_of_freedom + len(columns)
+        ratio = (self.degrees_of_freedom + given.distance) / degrees
+        scale, model = part_of(self.model, ratio[:, None, None] * given.matrices)
+        return StudentT(given.mean, scale, degrees, model)
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Conditional means (where there are none, locations) given the cells that are there."""
+        return list(self.conditional_mean(self.encode(x, encoding), resp))

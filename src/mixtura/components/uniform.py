@@ -7,6 +7,8 @@ principal axes, as in mclust. It has no free parameter; what is learnt is its we
 
 Which rows begin as noise is told by how far their neighbours are (:mod:`mixtura.components.neighbours`).
 
+The file is long because the whole contract of a component is here, and how the region is made.
+
 References
 ----------
 .. [1] C. Fraley and A. E. Raftery (2002), "Model-based clustering, discriminant analysis, and density estimation",
@@ -276,6 +278,32 @@ class UniformNoise:
         """n rows of the region, shape (n, D)."""
         along = rng.uniform(self.lower, self.upper, size=(n, len(self.lower)))
         return along if self.axes is None else along @ self.axes.T
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Self:
+        """The sides of the region along some columns.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the region has axes or a volume of its own.
+        """
+        if not self.marginal:
+            msg = (
+                "The uniform noise component cannot be restricted to some of its columns: its volume does not divide by columns. "
+                "Give it a box along the columns, UniformNoise(lower, upper)."
+            )
+            raise InvalidParameterError(msg)
+        return type(self)(self.lower[columns], self.upper[columns], n_components=self._n_components)
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The sides along the other columns."""
+        return self.restricted(np.setdiff1d(np.arange(len(self.lower)), columns))
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """The middle of the region."""
+        region = self.restricted(np.arange(len(self.lower)))  # or says why there is none
+        return list(np.outer(0.5 * (region.lower + region.upper), resp.sum(axis=0)))
 
 
 def _check_region(lower: Array, upper: Array, axes: Array | None) -> None:

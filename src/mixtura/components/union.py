@@ -16,7 +16,7 @@ References
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -403,6 +403,46 @@ class Union:
         place = int(self.kind[component])
         within = int(np.count_nonzero(self.kind[:component] == place))
         return np.asarray(self.kinds[place].sample(within, n, rng))
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Self:
+        """Some columns of all kinds that have components."""
+        return self._changed(lambda one: hooks.restricted(one, columns))
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The other columns of all kinds that have components."""
+        return self._changed(lambda one: hooks.conditioned(one, columns, values))
+
+    def _changed(self, change: Callable[[Any], Any]) -> Self:
+        """Other components of each kind; kinds without any are left out."""
+        places, kind = np.unique(self.kind, return_inverse=True)
+        new = self._with(kind, {})
+        new.kinds = tuple(change(self.kinds[place]) for place in places)
+        new.sizes = tuple(self.sizes[place] for place in places)
+        return new
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Those of all kinds added.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a column that lacks cells is a number for one kind and a level or an angle for another.
+        """
+        found = [
+            hooks.expected_cells(kind.component, x, resp[kind.rows], encoding) for kind in self._present()
+        ]
+        cells = list(x)
+        for column in np.flatnonzero(np.isnan(x).any(axis=1)):
+            own = [part[column] for part in found]
+            if len({(len(part.shape), len(part), np.iscomplexobj(part)) for part in own}) > 1:
+                msg = (
+                    f"Column {column} is a number for one kind of the {self.name}, and a level or an angle for another; expected "
+                    "one of these for all kinds, so that missing cells can be filled in."
+                )
+                raise InvalidParameterError(msg)
+            cells[column] = np.sum(own, axis=0)
+        return cells
 
 
 def _checked_sizes(sizes: Sequence[Any], kinds: Sequence[Any]) -> tuple[int | None, ...]:

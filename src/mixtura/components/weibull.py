@@ -142,6 +142,10 @@ class Weibull(ColumnComponents):
         first, second = gamma(1.0 + 1.0 / shape), gamma(1.0 + 2.0 / shape)
         return np.asarray(self.parameters["scale"] * np.sqrt(np.maximum(second - first**2, 1e-16)))
 
+    def means(self) -> Array:
+        """Scales times gamma functions."""
+        return np.asarray(self.parameters["scale"] * gamma(1.0 + 1.0 / self.parameters["shape"]))
+
     def outside(self, x: Array) -> Array:
         """Zero and negative numbers."""
         return np.asarray(x <= 0)

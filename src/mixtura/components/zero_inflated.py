@@ -61,6 +61,10 @@ class _ZeroInflated(ColumnComponents):
         """Counts, where they are zero, and the logarithms of their factorials."""
         return {"x": x, "zero": x == 0.0, "log_factorial": gammaln(x + 1.0)}
 
+    def means(self) -> Array:
+        """Means of all counts, structural zeros included."""
+        return (1.0 - self.parameters["inflation"]) * self.parameters["mean"]
+
     def outside(self, x: Array) -> Array:
         """Negative counts and fractions."""
         return not_counts(x)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
 __all__ = ["FLOOR", "ColumnFamily", "ExponentialFamily"]
@@ -39,6 +40,8 @@ class ExponentialFamily(ABC):
     standardized: bool = True
     #: Whether T(x) and the other formulas also take CSR rows (B, D), and return T(x) so.
     sparse: bool = False
+    #: Why some columns have no law without the others, in words; empty where they have.
+    inseparable: str = "it is no ColumnFamily, so its columns may depend on each other"
 
     @abstractmethod
     def statistics(self, x: Array) -> Array:
@@ -122,6 +125,9 @@ class ColumnFamily(ExponentialFamily):
     filler: float = 1.0
     #: Whether T of a missing cell (NaN) is zero by itself and h is one for all, so that nothing has to be masked.
     gaps_vanish: bool = False
+    #: How many columns, the last ones, are taken as given (trials, exposure).
+    n_given: int = 0
+    inseparable = ""
 
     @abstractmethod
     def column_log_base(self, x: Array) -> Array:
@@ -138,6 +144,25 @@ class ColumnFamily(ExponentialFamily):
     def values(self, x: Any) -> Any:
         """The columns of values, shape (V, B): all but one that is taken as given (trials, exposure)."""
         return x
+
+    def restricted(self, columns: Sequence[int] | Array) -> Self:
+        """The family of some columns of values; another one where it holds something for each column."""
+        return self
+
+    def known(self, natural: Array, given: Array) -> tuple[ColumnFamily, Array]:
+        """Family and natural parameters once the columns that are taken as given are known to be `given`, (n_given,)."""
+        return self, natural
+
+    def expected(self, natural: Array) -> list[Array]:
+        """What each column of values is expected to be, per unit of exposure.
+
+        Means (K,); of levels their probabilities (K, L), and of angles x the means of exp(i x), (K,).
+        """
+        msg = (
+            f"The {self.name} family does not say what its values are expected to be, so missing cells cannot be filled in. "
+            "Write expected(natural): for each column the means (K,)."
+        )
+        raise InvalidParameterError(msg)
 
     def log_base_measure(self, x: Any) -> Array:
         """Sum over the columns, shape (B,)."""

@@ -1,4 +1,7 @@
-"""A component from a family: K of them at once, and the block of rows that they see."""
+"""A component from a family: K of them at once, and the block of rows that they see.
+
+Long, because the whole contract of a component is here, once for all families.
+"""
 
 from __future__ import annotations
 
@@ -104,6 +107,11 @@ class FamilyComponents:
     def support(self) -> str:
         """That of the family."""
         return self.family.support
+
+    @property
+    def inseparable(self) -> str:
+        """That of the family."""
+        return self.family.inseparable
 
     def outside(self, x: Any) -> Array | None:
         """Values outside the support of the family; a missing one is not, where the family leaves it out."""
@@ -267,6 +275,63 @@ class FamilyComponents:
     def sample(self, component: int, n: int, rng: np.random.Generator) -> Array:
         """n rows of one component, shape (n, D)."""
         return self.family.sample(self.natural[component], n, rng)
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def restricted(self, columns: Array) -> Self:
+        """The law of some columns; those that are taken as given (trials, exposure) stay the last.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the family has no law of some columns, or a column that is taken as given is not among them.
+        """
+        family, n_values = self._columns()
+        end = len(columns) - family.n_given
+        if list(columns[max(end, 0) :]) != list(range(n_values, n_values + family.n_given)):
+            msg = (
+                f"The columns of the {self.name} component are to be {list(map(int, columns))}; expected column {n_values}, "
+                "which is taken as given (trials or exposure), as the last of them: without it the others have no law."
+            )
+            raise InvalidParameterError(msg)
+        part = family.restricted(columns[:end])
+        return self._of(part, self.natural[:, _places(family, part, n_values, columns[:end])])
+
+    def conditioned(self, columns: Array, values: Array) -> Self:
+        """The law of the other columns: the same, as they are independent, with trials or exposure put in."""
+        family, n_values = self._columns()
+        given = np.arange(n_values, n_values + family.n_given)
+        rest = np.setdiff1d(np.arange(n_values), columns)
+        part = self.restricted(np.concatenate([rest, given]))
+        known = values[np.isin(columns, given)]
+        return self._of(*part.family.known(part.natural, known)) if known.size else part  # type: ignore[attr-defined]
+
+    def expected_cells(self, x: Array, resp: Array, encoding: Encoding) -> list[Array]:
+        """Expectations of the family, whatever the other columns are."""
+        family, n_values = self._columns()
+        exposure = family.exposure(family.filled(x))
+        weight = resp if exposure is None else resp * exposure
+        laws = [np.tensordot(law, weight, axes=(0, 0)) for law in family.expected(self.natural)]
+        return laws + list(x[n_values:])
+
+    def _columns(self) -> tuple[ColumnFamily, int]:
+        """The family, and how many columns of values there are."""
+        n_values = self._by_column().shape[1]
+        family: Any = self.family
+        return family, n_values
+
+    def _of(self, family: ColumnFamily, natural: Array) -> Self:
+        new = self.replace(natural)
+        new.family = family
+        return new
+
+
+def _places(family: ColumnFamily, part: ColumnFamily, n_values: int, columns: Array) -> Array:
+    """Which of a family's statistics are those of the family of some of its columns, in that one's order."""
+    owner, layout = family.columns(n_values), part.columns(len(columns))
+    places = np.empty(len(layout), dtype=np.intp)
+    for new, old in enumerate(columns):
+        places[layout == new] = np.flatnonzero(owner == old)
+    return places
 
 
 def _with_gaps(family: ColumnFamily, x: Array) -> FamilyBlock:

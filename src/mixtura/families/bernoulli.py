@@ -67,6 +67,10 @@ class Bernoulli(ColumnFamily):
         """Probabilities of a 1."""
         return np.asarray(expit(natural))
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Probabilities of a 1."""
+        return list(self.mean_from_natural(natural).T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of 0 and 1, shape (n, D)."""
         return (rng.random((n, len(natural))) < expit(natural)).astype(np.float64)

@@ -78,6 +78,11 @@ class Beta(PairFamily):
         both = digamma(np.add(*halves(natural)))
         return np.asarray(digamma(natural) - np.concatenate([both, both], axis=-1))
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means a / (a + b)."""
+        first, second = halves(natural)
+        return list((first / (first + second)).T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, D), inside by the last digit."""
         a, b = halves(natural)

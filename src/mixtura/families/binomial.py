@@ -7,6 +7,7 @@ the columns, or the exposure of each row.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from scipy.special import betaln, expit, logit
@@ -49,6 +50,7 @@ class Binomial(ColumnFamily):
     def __init__(self, trials: int | Sequence[int] | None = None) -> None:
         self.trials = None if trials is None else np.asarray(trials, dtype=np.float64)
         self.support = "whole numbers from 0 to the trials"
+        self.n_given = int(self.trials is None)
         if self.trials is None:
             self.support += " in the last column"
         elif self.trials.ndim > 1 or not ((self.trials >= 1) & (self.trials == np.floor(self.trials))).all():
@@ -93,6 +95,20 @@ class Binomial(ColumnFamily):
     def mean_from_natural(self, natural: Array) -> Array:
         """Probabilities times fixed trials."""
         return np.asarray(self._fixed * expit(natural))
+
+    def expected(self, natural: Array) -> list[Array]:
+        """Probabilities, or probabilities times fixed trials."""
+        return list(self.mean_from_natural(natural).T)
+
+    def restricted(self, columns: Sequence[int] | Array) -> Self:
+        """Trials of these columns."""
+        if self.trials is None or self.trials.ndim == 0:
+            return self
+        return type(self)(self.trials[np.asarray(columns, dtype=np.intp)].astype(np.int64).tolist())
+
+    def known(self, natural: Array, given: Array) -> tuple[ColumnFamily, Array]:
+        """Fixed trials."""
+        return type(self)(int(given[0])), natural
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of successes, followed by one trial where rows have their own, shape (n, D)."""

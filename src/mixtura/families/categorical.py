@@ -118,6 +118,14 @@ class Categorical(ColumnFamily):
         """Probabilities; those of a column sum to one."""
         return np.asarray(np.exp(self.from_free(natural)))
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Probabilities of each column's levels."""
+        return np.split(self.mean_from_natural(natural), self._starts[1:], axis=1)
+
+    def restricted(self, columns: Sequence[int] | Array) -> Self:
+        """Levels of these columns."""
+        return type(self)([self.levels[int(column)] for column in columns])
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of levels, shape (n, D)."""
         columns = np.split(self.mean_from_natural(natural[None])[0], self._starts[1:])

@@ -52,6 +52,7 @@ class Dirichlet(ExponentialFamily):
 
     name = "Dirichlet"
     support = "positive shares that sum to 1 in every row (up to 1e-6)"
+    inseparable = "some of the shares of a row do not sum to 1"
 
     def statistics(self, x: Array) -> Array:
         """Logarithms, shape (D, B)."""

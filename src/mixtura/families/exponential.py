@@ -58,6 +58,10 @@ class Exponential(ColumnFamily):
         """Means."""
         return np.asarray(-1.0 / natural)
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means."""
+        return list(self.mean_from_natural(natural).T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of times, shape (n, D)."""
         return rng.exponential(-1.0 / natural, size=(n, len(natural)))

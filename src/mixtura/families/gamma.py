@@ -68,6 +68,11 @@ class Gamma(PairFamily):
         shape, minus_rate = halves(natural)
         return np.concatenate([digamma(shape) - np.log(-minus_rate), -shape / minus_rate], axis=-1)
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means."""
+        shape, minus_rate = halves(natural)
+        return list((-shape / minus_rate).T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, D); what would underflow to zero is the least positive number allowed."""
         shape, minus_rate = halves(natural)

@@ -67,6 +67,10 @@ class Geometric(ColumnFamily):
         """Mean numbers of failures."""
         return np.asarray(1.0 / np.expm1(-natural))
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Mean numbers of failures, from the first value on."""
+        return list(self.mean_from_natural(natural).T + self.first)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of waiting times, shape (n, D)."""
         times = rng.geometric(-np.expm1(natural), size=(n, len(natural)))

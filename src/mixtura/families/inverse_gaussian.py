@@ -70,6 +70,10 @@ class InverseGaussian(PairFamily):
         mean, shape = _mean_and_shape(natural)
         return np.concatenate([mean, 1.0 / mean + 1.0 / shape], axis=-1)
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means."""
+        return list(_mean_and_shape(natural)[0].T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, D)."""
         mean, shape = _mean_and_shape(natural)

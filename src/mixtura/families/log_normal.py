@@ -68,6 +68,11 @@ class LogNormal(PairFamily):
         mean, variance = _moments(natural)
         return np.concatenate([mean, variance + mean**2], axis=-1)
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means of the values (not of the logarithms)."""
+        mean, variance = _moments(natural)
+        return list(exponential(mean + 0.5 * variance).T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, D)."""
         mean, variance = _moments(natural)

@@ -38,6 +38,7 @@ class Multinomial(ExponentialFamily):
     support = "counts of at least 0"
     sparse = True
     standardized = False
+    inseparable = "counts of some categories have a total of their own, which is not given"
 
     def statistics(self, x: Any) -> Any:
         """The counts themselves."""

@@ -56,6 +56,10 @@ class Normal(ColumnFamily):
         mean = natural[:, 0] * variance
         return np.stack([mean, variance + mean**2], axis=1)
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means."""
+        return [self.mean_from_natural(natural)[:, 0]]
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, 1)."""
         variance = -0.5 / natural[1]

@@ -51,6 +51,7 @@ class Poisson(ColumnFamily):
 
     def __init__(self, *, exposure: bool = False, fractions: bool = False) -> None:
         self.exposed = exposure
+        self.n_given = int(exposure)
         self.fractions = fractions
         self.sparse = not exposure
         self.support = "counts of at least 0" if fractions else "whole counts of at least 0"
@@ -97,6 +98,14 @@ class Poisson(ColumnFamily):
     def mean_from_natural(self, natural: Array) -> Array:
         """Rates."""
         return np.asarray(np.exp(natural))
+
+    def expected(self, natural: Array) -> list[Array]:
+        """Rates."""
+        return list(self.mean_from_natural(natural).T)
+
+    def known(self, natural: Array, given: Array) -> tuple[ColumnFamily, Array]:
+        """Rates times the exposure."""
+        return type(self)(fractions=self.fractions), natural + np.log(given[0])
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of counts, followed by an exposure of 1 where there is one, shape (n, D)."""

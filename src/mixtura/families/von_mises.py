@@ -71,6 +71,11 @@ class VonMises(PairFamily):
         _, over = ratio(0.0, np.hypot(*halves(natural)))
         return np.asarray(natural * np.concatenate([over, over], axis=-1))
 
+    def expected(self, natural: Array) -> list[Array]:
+        """Means of exp(i x), whose argument is the mean direction."""
+        cosine, sine = halves(self.mean_from_natural(natural))
+        return list((cosine + 1j * sine).T)
+
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of angles between -pi and pi, shape (n, D)."""
         cosine, sine = halves(natural)

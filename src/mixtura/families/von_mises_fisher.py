@@ -54,6 +54,7 @@ class VonMisesFisher(ExponentialFamily):
 
     name = "von Mises-Fisher"
     support = "rows of length 1 (up to 1e-6)"
+    inseparable = "some of the coordinates of a direction are no direction"
     standardized = False
 
     def statistics(self, x: Array) -> Array:

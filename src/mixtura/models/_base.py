@@ -1,6 +1,6 @@
 """What all mixture estimators share: settings, validation and the fit.
 
-Prediction and criteria are in `_predict`, tables, plots and files in `_output`.
+Prediction and criteria are in `_predict`, marginal and conditional mixtures in `_conditional`, tables, plots and files in `_output`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from mixtura.inference.progress import FitProgress
 from mixtura.inference.restarts import StartResult, agreeing
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import policy
+from mixtura.models._conditional import Conditional
 from mixtura.models._labels import allowed_components
 from mixtura.models._output import Output
 from mixtura.models._predict import Prediction
@@ -48,7 +49,7 @@ __all__ = ["BaseMixture", "check_choice"]
 _THREADS_PAY = 2_000_000
 
 
-class BaseMixture(Prediction, Output, DensityMixin, BaseEstimator):
+class BaseMixture(Prediction, Conditional, Output, DensityMixin, BaseEstimator):
     """Base of the user classes: one fit, one scoring path, whatever the components are."""
 
     # Parameters that every subclass's constructor stores; declared for the type checker.

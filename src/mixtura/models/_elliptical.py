@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from mixtura.components import COVARIANCES, MCLUST, CovarianceModel
 from mixtura.components.eigen import covariance_code, nested_codes
@@ -225,37 +225,6 @@ class EllipticalMixture(BaseMixture):
                 raise InvalidParameterError(msg)
         covariance = np.linalg.inv(precisions)
         return self._stored(covariance) if self._coded else covariance
-
-    # --- missing cells ----------------------------------------------------------------------------------------
-    def impute(self, X: Any) -> Array:
-        """Rows in which missing cells are what the fitted mixture expects there, given the rest of their row.
-
-        Every component's conditional mean E[x_missing | x_observed, component], averaged by the row's posterior probabilities. A
-        row without any value gets the mean of the mixture. The fit itself fills in nothing: it integrates over missing cells.
-
-        Parameters
-        ----------
-        X : array_like or data frame, shape (n_samples, n_features)
-            The rows; NaN where a cell is missing.
-
-        Returns
-        -------
-        ndarray, shape (n_samples, n_features)
-            A copy; observed cells are as they were.
-        """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        filled = np.array(X)
-        for rows, batch, model in self._batches(X):
-            gaps = np.isnan(batch.x)
-            if not gaps.any():
-                continue
-            components: Any = model.components
-            resp = model.infer(batch, {}).resp
-            means = components.conditional_mean(components.encode(batch.x, model.encoding), resp)
-            origin = 0.0 if model.encoding.origin is None else model.encoding.origin
-            filled[rows] = np.where(gaps.T, means.T + origin, filled[rows])
-        return filled
 
 
 def _independent(counts: Array) -> Independent:

@@ -270,6 +270,19 @@ class CategoricalMixture(LevelRows, BaseMixture, LatentClassTables):
         numbers = all(type(level) in (int, float) for levels in self.levels_ for level in levels)
         return (rows.astype(np.float64) if numbers else rows), labels
 
+    # --- some columns from others -----------------------------------------------------------------------------
+    def _incomplete(self, X: Any) -> Array:
+        return np.asarray(self._validate(X, reset=False))
+
+    def _known_levels(self) -> list[Sequence[Any]]:
+        return [*self.levels_]
+
+    def _with_components(self, components: Any, weights: Array, columns: Array) -> Self:
+        new = type(self)(**self.get_params(deep=False))
+        new.weights_, new._probabilities = weights, components.mean
+        new.levels_ = [self.levels_[column] for column in columns]
+        return new
+
     def _more_to_save(self) -> dict[str, Any]:
         return {"levels_": self.levels_}
 

@@ -169,16 +169,19 @@ class Mixture(BaseMixture):
         component: Component = as_component(given, "components")
         return component
 
-    def _validate(self, X: Any, *, reset: bool) -> Any:
+    def _table(self, X: Any) -> Any:
+        """Rows and columns: of numbers, where a data frame was given, and one column where there was one dimension."""
         if self.frame is not None:
             X = frame_like(
                 dict(zip(self.frame.names, self.frame.matrix(X, type(self).__name__).T, strict=True))
             )
+        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+        return np.reshape(X, (-1, 1)) if not sp.issparse(X) and len(shape) == 1 else X
+
+    def _validate(self, X: Any, *, reset: bool) -> Any:
         from sklearn.utils.validation import validate_data
 
-        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-        if not sp.issparse(X) and len(shape) == 1:
-            X = np.reshape(X, (-1, 1))
+        X = self._table(X)
         component = self._component
         X = validate_data(
             self,
@@ -205,6 +208,25 @@ class Mixture(BaseMixture):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
+
+    # --- some columns from others -----------------------------------------------------------------------------
+    def _incomplete(self, X: Any) -> Array:
+        return super()._incomplete(self._table(X))
+
+    def _known_levels(self) -> list[Sequence[Any]]:
+        return super()._known_levels() if self.frame is None else [one.levels for one in self.frame.taken]
+
+    def _levels_in(self, X: Any) -> list[Sequence[Any]]:
+        return self._known_levels() if super()._frame_names(X) else [()] * self.n_features_in_
+
+    def _frame_names(self, X: Any) -> list[str]:
+        return super()._frame_names(X) if self.frame is None else self.frame.names
+
+    def _with_components(self, components: Any, weights: Array, columns: Array) -> Self:
+        new: Self = super()._with_components(components, weights, columns)
+        if self.frame is not None:
+            new.frame = FrameColumns(tuple(self.frame.taken[column] for column in columns))
+        return new
 
     def _structure(self, counts: Array) -> Independent:
         """The law of the components for counts (K,)."""
