@@ -18,6 +18,7 @@ SCRIPTS = (
     "household_prediction",
     "optima",
     "dirichlet_multinomial",
+    "digits_factor",
     "latent_class",
     "shopper",
 )
