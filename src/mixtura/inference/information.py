@@ -275,7 +275,7 @@ class Fit:
 
     def derivative_of_score(self) -> Array:
         """Minus the derivative of the total observed score: two passes a coordinate."""
-        steps = 2.0 * differences.SCORE_STEP * self.unit
+        steps = 0.5 * differences.SCORE_STEP * self.unit
         found = np.array(
             [
                 (self.score(self.theta - step) - self.score(self.theta + step)) / (2.0 * step.sum())
