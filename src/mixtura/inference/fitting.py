@@ -20,6 +20,7 @@ from mixtura.executors import Serial, one_thread
 from mixtura.inference import initialize
 from mixtura.inference.driver import FitResult, Progress, run
 from mixtura.inference.problem import Nested, Problem
+from mixtura.inference.recipe import last_recipe, recipe
 from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
 from mixtura.inference.stopping import Stopping, catch_interrupt
 from mixtura.protocols import Array, Executor, Source
@@ -184,11 +185,11 @@ def _watched(problem: Problem, source: Source, settings: Settings) -> Callable[[
 
 
 def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -> list[Start]:
-    """Starts of one partition rule in the first embedding, hard as in scikit-learn (counts: see `_recipe`)."""
+    """Starts of one partition rule in its embedding, hard as in scikit-learn (counts: see `recipe`)."""
     sample = (problem.screen or problem).sample(_sample_size(problem, floor=50_000), rng)
     weight = _weights(sample)
     blind = initialize.is_blind(rule, problem.components)
-    embedding = sample.x if blind else sample.embed(sample.x, weight)[0]
+    embedding = sample.x if blind else _embedded(sample, weight, rule)
     source = sample.source()
     begin = initialize.begun(sample.components, embedding, weight, sample.n_components)
     soft = 0.0 if np.all(problem.components.centred) else 0.1
@@ -205,6 +206,11 @@ def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -
     ]
 
 
+def _embedded(sample: Problem, weight: Array, rule: str) -> Any:
+    embeddings = sample.embed(sample.x, weight)
+    return embeddings[initialize.embedding_of(rule, len(embeddings))]
+
+
 def _sieved(
     problem: Problem, settings: Settings, rng: np.random.Generator
 ) -> tuple[list[Start], list[StartResult]]:
@@ -215,61 +221,40 @@ def _sieved(
     begin = [initialize.begun(sample.components, z, weight, sample.n_components) for z in embeddings]
     source = sample.source()
     size = 1 if problem.n_components == 1 else _CANDIDATES * settings.n_init
-    candidates = []
-    for rule, which, soft in _recipe(len(embeddings), size, hard=bool(np.all(problem.components.centred))):
-        seed = int(rng.integers(2**31 - 1))
+    hard = bool(np.all(problem.components.centred))
+
+    def start(rule: str, which: int, soft: float, seed: int) -> Start:
         make = partial(
             _make, sample, source, embeddings[which], weight, rule, seed, soft=soft, begin=begin[which]
         )
-        candidates.append(Start(f"{rule}, embedding {which + 1}", seed, make))
+        return Start(f"{rule}, embedding {which + 1}", seed, make)
+
+    candidates = [
+        start(rule, which, soft, int(rng.integers(2**31 - 1)))
+        for rule, which, soft in recipe(len(embeddings), size, hard=hard)
+    ]
     if size == 1:
         return _handed_on(problem, candidates), []
+    # After all others, so that these end as they would without it; its seed is no matter of chance.
+    last = [start(*how, seed=0) for how in last_recipe(embeddings)]
     small = replace(settings, executor=Serial(), callbacks=())
     short = replace(small, stopping=replace(settings.stopping, max_iter=_SHORT_STEPS))
     outcomes = run_starts(candidates, _runner(sample, source, short))
     kept, left = sieve(outcomes, candidates, _KEPT_ON_SAMPLE)
     if not kept:
-        return _handed_on(problem, candidates[:1]), left[1:]
+        return _handed_on(problem, [*candidates[:1], *last]), left[1:]
     if sample is problem:
-        return kept, left
+        return [*kept, *last], left
     outcomes = run_starts(kept, _watched(sample, source, small))
     final, more = sieve(outcomes, kept, _KEPT_ON_ALL)
-    return (_handed_on(problem, final), [*left, *more]) if final else (_handed_on(problem, kept), left)
+    if not final:
+        return _handed_on(problem, [*kept, *last]), left
+    return _handed_on(problem, [*final, *last]), [*left, *more]
 
 
 def _handed_on(problem: Problem, starts: Sequence[Start]) -> list[Start]:
     """Starts found in a simpler structure, under the problem's own."""
     return [replace(start, make=partial(problem.started, start.make)) for start in starts]
-
-
-# Rules and embeddings (0 whitened, 1 standardised, 2 as they are) after k-means in each embedding. Measured on the twelve
-# hardest data sets of benchmarks/optima.py: looser rules find what k-means never does.
-_LOOSER = (
-    ("random_from_data", 2),
-    ("random", 0),
-    ("kmeans", 0),
-    ("k-means++", 0),
-    ("random_from_data", 1),
-    ("random", 0),
-    ("k-means++", 1),
-    ("kmeans", 2),
-    ("k-means++", 2),
-    ("random_from_data", 0),
-)
-
-
-def _recipe(n_embeddings: int, size: int, *, hard: bool) -> list[tuple[str, int, float]]:
-    """Rule, embedding and softness of each candidate.
-
-    Hard partitions do not smear a small cluster over its neighbours. Counts start soft (`hard` is False), because a
-    category missing in a part would keep probability zero.
-    """
-    first = [("kmeans", which) for which in range(n_embeddings)]
-    looser = [_LOOSER[i % len(_LOOSER)] for i in range(max(size - n_embeddings, 0))]
-    return [
-        (rule, which % n_embeddings, 0.0 if hard or rule == "random" else 0.1)
-        for rule, which in [*first, *looser][:size]
-    ]
 
 
 def _make(

@@ -22,6 +22,7 @@ from mixtura.components import hooks
 from mixtura.executors import Serial
 from mixtura.families import ExponentialFamily, FamilyComponents
 from mixtura.families.multinomial import hellinger
+from mixtura.inference.agglomeration import agglomerated
 from mixtura.protocols import Array, Component, Encoding, Source, Structure
 from mixtura.statistics import Statistics, total
 from mixtura.structures import LatentMixture
@@ -33,6 +34,7 @@ __all__ = [
     "begun",
     "component_embeddings",
     "count_embeddings",
+    "embedding_of",
     "family_embeddings",
     "from_responsibilities",
     "gaussian_embeddings",
@@ -81,13 +83,30 @@ def random_partition(z: Any, weight: Array, n_components: int, rng: np.random.Ge
     return np.asarray(resp / resp.sum(axis=1, keepdims=True))
 
 
-#: scikit-learn's names of partition rules.
+def agglomerate(z: Any, weight: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Model-based agglomeration of Gaussian parts (`mixtura.inference.agglomeration`), as mclust starts."""
+    return one_hot(agglomerated(z, weight, n_components, rng), n_components)
+
+
+#: scikit-learn's names of partition rules, and one of mclust's starts.
 PARTITIONS: dict[str, Partition] = {
     "kmeans": kmeans,
     "k-means++": plus_plus,
     "random": random_partition,
     "random_from_data": random_rows,
+    "agglomerate": agglomerate,
 }
+
+
+def embedding_of(rule: str, n_embeddings: int) -> int:
+    """Which embedding a rule named by the user looks at: whitened rows, or standardised ones where it scales directions itself.
+
+    Examples
+    --------
+    >>> embedding_of("kmeans", 3), embedding_of("agglomerate", 3), embedding_of("agglomerate", 1)
+    (0, 1, 0)
+    """
+    return min(1, n_embeddings - 1) if PARTITIONS[rule] is agglomerate else 0
 
 
 def is_blind(rule: str, components: Any) -> bool:

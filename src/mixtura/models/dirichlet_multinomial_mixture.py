@@ -39,7 +39,7 @@ class DirichletMultinomialMixture(CountMixture):
         Most steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start; distances are between square roots of shares (Hellinger). A partition's shares and their
         variation give the first alpha.
     weights_init : array_like, shape (K,), optional

@@ -62,7 +62,7 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
         Most EM steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start: partitions of the rows, as for :class:`GaussianMixture`, whose parts are factor-analysed; or a
         fitted mixture of this class with as many factors or fewer.
     weights_init : array_like, shape (K,), optional

@@ -44,9 +44,11 @@ class GaussianMixture(EllipticalMixture):
         Most EM steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start. "sieve" screens k-means (on whitened, standardised and raw columns), random rows and random
-        partitions by short runs and keeps the best. The others are scikit-learn's, on whitened columns.
+        partitions by short runs and keeps the best. "agglomerate" joins rows to Gaussian parts step by step, as mclust
+        does, and leaves nothing to chance up to 2,000 rows; the sieve tries it, too, where rows are few for the columns.
+        The others are scikit-learn's, on whitened columns.
     weights_init, means_init, precisions_init : array_like, optional
         Given start, in scikit-learn's shapes; what is not given follows from the rest.
     random_state : int, RandomState instance or None, default None

@@ -37,7 +37,7 @@ class MultinomialMixture(CountMixture):
         Most EM steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start; distances are between square roots of shares (Hellinger).
     pseudo_count : float, default 0.01
         Lines of every category that each component is given beforehand (a Dirichlet prior in pseudo-count form), so

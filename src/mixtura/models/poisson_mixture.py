@@ -33,7 +33,7 @@ class PoissonMixture(ColumnMixture):
         Most EM steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start; distances are between square roots of counts; or a fitted mixture of the same class.
     pseudo_count : float, default 0
         Rows with the columns' averages that each component is given beforehand (a gamma prior in pseudo-count form).

@@ -62,7 +62,7 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         Most steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start; or a fitted mixture of the same class. Distances are between residuals of one regression for all rows,
         alone and times the covariates: rows of different lines lie apart there.
     random_state : int, RandomState instance or None, default None

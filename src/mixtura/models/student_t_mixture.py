@@ -44,7 +44,7 @@ class StudentTMixture(EllipticalMixture):
         Most EM steps of a run.
     n_init : int, default 1
         Starts; for the sieve, rounds of twenty candidates.
-    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data"}, default "sieve"
+    init_params : {"sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"}, default "sieve"
         Where to start, as for :class:`GaussianMixture`.
     weights_init, means_init, precisions_init : array_like, optional
         Given start, in scikit-learn's shapes; precisions are inverses of scale matrices.
