@@ -171,6 +171,8 @@ def test_the_mixture_of_some_columns_is_a_fitted_mixture(make, customers, tmp_pa
     table = part.params_frame()
     assert set(table["feature"]) >= {"age", "visits", "channel=web"}
     assert f"event                  {make}" in part.summary()
+    assert "log-likelihood" in mixture.summary()
+    assert "log-likelihood" not in part.summary()  # it was not fitted by itself
     assert part.n_components_ == 2
     assert np.isnan(part.lower_bound_)
     again = load(part.save(tmp_path / "part.mixtura"))

@@ -70,6 +70,10 @@ class Conditional(Imputing):
         InvalidParameterError
             If there is no such column, or the components have no marginal law.
 
+        Notes
+        -----
+        Constraints of the fit are not kept: free parameters are counted as if weights and components were learnt without.
+
         Examples
         --------
         >>> from mixtura import GaussianMixture

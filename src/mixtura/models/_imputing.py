@@ -95,7 +95,7 @@ class Imputing:
             for where, batch, model in self._batches(rows):
                 some = np.flatnonzero(np.isnan(batch.x).any(axis=0))
                 if some.size:
-                    filled[np.arange(len(filled))[where][some]] = self._completed(where, some, batch, model).T
+                    filled[where.start + some] = self._completed(where, some, batch, model).T
             filled[~gaps] = rows[~gaps]
         return _like(X, filled, gaps, self._frame_names(X), self._levels_in(X))
 

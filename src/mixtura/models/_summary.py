@@ -35,6 +35,8 @@ def _facts(mixture: Any) -> list[tuple[str, str]]:
         ),
     ]
     suspects = mixture.starts_[mixture.best_start_].suspects
+    if np.isnan(mixture.lower_bound_):  # of some columns of a fitted mixture: it was not fitted by itself
+        facts = [fact for fact in facts if fact[0] != "log-likelihood"]
     facts += [("suspect", f"component {k} {reason}") for k, reason in suspects.items()]
     facts += [("event", event) for event in mixture.events_]
     return facts
