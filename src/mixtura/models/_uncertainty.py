@@ -6,15 +6,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy.special import entr, logsumexp
+from scipy.special import entr
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.components import hooks
-from mixtura.data import make_source
 from mixtura.exceptions import InvalidParameterError, did_you_mean
 from mixtura.inference.bootstrap import Bootstrap
 from mixtura.inference.curvature import Louis, OuterProduct, Sandwich
@@ -26,25 +24,11 @@ from mixtura.inference.stopping import Stopping
 from mixtura.inference.weighting import weight_type_of
 from mixtura.models import _summary
 from mixtura.models._labels import allowed_components
+from mixtura.models._monte_carlo import MonteCarlo, average, log_density, same_levels
 from mixtura.protocols import Array, Executor
 from mixtura.structures import LatentMixture
 
-__all__ = ["MonteCarlo", "Uncertainty"]
-
-
-class MonteCarlo(NamedTuple):
-    """An average over random rows.
-
-    Parameters
-    ----------
-    estimate : float
-        Nats.
-    standard_error : float
-        Of the estimate; zero where it is certain.
-    """
-
-    estimate: float
-    standard_error: float
+__all__ = ["Uncertainty"]
 
 
 @dataclass(frozen=True)
@@ -258,7 +242,7 @@ class Uncertainty:
                 "Fit both to the same columns."
             )
             raise InvalidParameterError(msg)
-        if not _same_levels(self, other):
+        if not same_levels(self, other):
             msg = (
                 "other was fitted to other levels, so the same code means another answer. Expected the same levels in every "
                 "column: fit both to data that hold them all."
@@ -266,7 +250,7 @@ class Uncertainty:
             raise InvalidParameterError(msg)
         theirs = other._population()
         return self._average(
-            lambda rows, evidence: evidence - _log_density(theirs, rows), n_samples, random_state
+            lambda rows, evidence: evidence - log_density(theirs, rows), n_samples, random_state
         )
 
     def _average(
@@ -277,18 +261,7 @@ class Uncertainty:
         if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer) or n_samples < 2:
             msg = f"n_samples is {n_samples!r}; expected a whole number of at least 2."
             raise InvalidParameterError(msg)
-        model, rng = self._population(), self._generator(random_state)
-        weights = model.structure.weights  # type: ignore[attr-defined] # Independent, from _population
-        origin = 0.0 if model.encoding.origin is None else model.encoding.origin
-        mean = variance = 0.0
-        for k in np.flatnonzero(weights > 0):
-            rows = model.components.sample(int(k), max(round(n_samples * weights[k]), 2), rng) + origin
-            values = value(rows, _log_density(model, rows))
-            if np.isposinf(values).any():
-                return MonteCarlo(np.inf, 0.0)
-            mean += float(weights[k] * values.mean())
-            variance += float(weights[k] ** 2 * values.var(ddof=1) / len(values))
-        return MonteCarlo(mean, float(np.sqrt(variance)))
+        return average(self._population(), value, int(n_samples), self._generator(random_state))
 
     def _population(self) -> LatentMixture:
         """The law of a row of which nothing else is known: population weights."""
@@ -300,25 +273,3 @@ class Uncertainty:
     def _generator(self, random_state: Any) -> np.random.Generator:
         given = self.random_state if random_state is None else random_state
         return np.random.default_rng(check_random_state(given).randint(2**31 - 1))
-
-
-def _same_levels(one: Any, other: Any) -> bool:
-    """Whether codes of levels mean the same to two mixtures, where both have levels."""
-    mine, theirs = getattr(one, "levels_", None), getattr(other, "levels_", None)
-    if mine is None or theirs is None:
-        return True
-    return all(list(left) == list(right) for left, right in zip(mine, theirs, strict=True))
-
-
-def _log_density(model: LatentMixture, rows: Array) -> Array:
-    """Log density of rows (N, D), shape (N,); minus infinity outside the support."""
-    found = []
-    for batch in make_source(np.asarray(rows, dtype=np.float64), model.encoding, None, None, 4096):
-        with np.errstate(all="ignore"):
-            scores = model.components.log_prob(model.components.encode(batch.x, model.encoding))
-        scores = scores + np.asarray(model.structure.log_weights)[:, None]  # type: ignore[attr-defined] # Independent
-        bad = hooks.outside(model.components, batch.x)
-        if bad is not None:
-            scores[:, np.asarray(bad).any(axis=0)] = -np.inf
-        found.append(logsumexp(scores, axis=0))
-    return np.concatenate(found)
