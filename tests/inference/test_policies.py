@@ -8,6 +8,7 @@ from mixtura.components import COVARIANCES, Gaussian
 from mixtura.data import DenseSource
 from mixtura.exceptions import DegeneracyWarning, DegenerateComponentError
 from mixtura.executors import Serial
+from mixtura.families import VonMisesFisher
 from mixtura.inference.driver import run
 from mixtura.inference.stopping import Stopping
 from mixtura.inference.updates import POLICIES, AddPrior, Drop, Maximization, Raise, Reseed, policy
@@ -141,3 +142,10 @@ def test_multinomial_component_that_loses_its_rows_is_replaced(rng):
     with pytest.warns(DegeneracyWarning, match="reseeded"):
         reseeded = mixtura.MultinomialMixture(2, pseudo_count=0.0, **start).fit(counts)
     assert np.all(reseeded.weights_ > 0)
+
+
+def test_where_nothing_is_left_the_error_says_why():
+    same = np.repeat([[0.6, 0.8], [0.8, -0.6]], 10, axis=0)
+    mixture = mixtura.Mixture(VonMisesFisher(), 3, random_state=0)
+    with pytest.raises(DegenerateComponentError, match=r"because 3 component.*component 0 .*all equal"):
+        mixture.fit(same)

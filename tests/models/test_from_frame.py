@@ -1,5 +1,7 @@
 """From a data frame to a mixture: what columns are taken for, fits, scores, files, and errors that name cells."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import mixtura
 from mixtura import Mixture, select
 from mixtura.components import Gaussian
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
-from mixtura.families import Poisson
+from mixtura.families import Gamma, Poisson
 
 pd = pytest.importorskip("pandas")
 
@@ -161,3 +163,44 @@ def test_bad_words_and_frames():
         Mixture.from_frame(np.zeros((3, 2)))
     with pytest.raises(InvalidDataError, match=r"No column .*country: it has the same value"):
         Mixture.from_frame(frame[["country"]])
+
+
+def test_a_users_component_keeps_its_column_whatever_the_name():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"count": rng.gamma(2.0, 1.0, 60), "visits": rng.poisson(3.0, 60)})
+    parts = repr(Mixture.from_frame(frame, kinds={"count": Gamma()}, verbose=False).components)
+    assert "gamma" in parts
+    assert "Poisson" in parts
+
+
+def test_numbers_among_objects_and_truth_values(capsys):
+    frame, _ = customers()
+    frame["age"] = frame["age"].map(Decimal).where(frame.index != 5, None)
+    frame["nothing"] = None
+    frame["told"] = pd.array([True, False] * 200, dtype="boolean")
+    mixture = Mixture.from_frame(frame, 2, random_state=0)
+    found = dict(line.split(" -> ") for line in capsys.readouterr().out.strip().splitlines())
+    found = {name.strip(): rest for name, rest in found.items()}
+    assert found["age"].startswith("number")
+    assert found["told"].endswith("True and False")
+    assert found["nothing"].endswith("it has no value")
+    assert mixture.fit(frame).predict_proba(frame).shape == (400, 2)
+
+
+def test_names_and_cells_that_cannot_be_used():
+    twice = pd.DataFrame(np.eye(3), columns=["a", "b", "a"])
+    with pytest.raises(InvalidDataError, match="2 columns named 'a'"):
+        Mixture.from_frame(twice)
+    with pytest.raises(InvalidDataError, match="a column named 0; expected text"):
+        Mixture.from_frame(pd.DataFrame(np.eye(3)))
+    frame, _ = customers()
+    for kind in ("count", "yes or no", "number"):
+        with pytest.raises(
+            InvalidDataError, match=rf"row 0, column 'channel' is '\w+'; expected a number \({kind}\)"
+        ):
+            Mixture.from_frame(frame, kinds={"channel": kind})
+    mixture = Mixture.from_frame(frame, 2, verbose=False, random_state=0).fit(frame)
+    with pytest.raises(InvalidDataError, match="rows hold text and have no names; expected a data frame"):
+        mixture.predict(frame.to_numpy())
+    with pytest.raises(InvalidDataError, match="Row 2, column 'age' is infinity; expected a finite number"):
+        mixture.predict(frame.assign(age=[1.0, 2.0, np.inf] + [3.0] * (len(frame) - 3)))

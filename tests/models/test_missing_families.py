@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.special import logsumexp
 from scipy.stats import bernoulli, binom, geom, norm, poisson
 
-from mixtura import Mixture
+from mixtura import BernoulliMixture, Mixture, PoissonMixture
 from mixtura.components import DirichletMultinomial
 from mixtura.exceptions import InvalidDataError
 from mixtura.families import Bernoulli, Binomial, Categorical, FamilyComponents, Geometric, Normal, Poisson
@@ -160,3 +161,41 @@ def test_errors_say_where_a_cell_is_missing():
     exposed = np.array([[1.0, 2.0], [2.0, np.nan], [0.0, 1.0]])
     with pytest.raises(InvalidDataError, match=r"row 1, column 1 is nan; expected .*positive exposure"):
         Mixture(Poisson(exposure=True), 2).fit(exposed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "family", "case"),
+    [(BernoulliMixture, Bernoulli(), "Bernoulli"), (PoissonMixture, Poisson(), "Poisson")],
+)
+def test_the_classes_of_one_family_leave_missing_cells_out_too(kind, family, case):
+    rows = CASES[case][2].T
+    own = kind(2, random_state=0).fit(rows)
+    general = Mixture(family, 2, random_state=0).fit(rows)
+    np.testing.assert_allclose(own.score_samples(rows), general.score_samples(rows), rtol=1e-10)
+    np.testing.assert_allclose(own.predict_proba(rows)[0], own.weights_)  # a row without any value
+    assert own.bic(rows) == pytest.approx(general.bic(rows))
+    bare = np.column_stack([rows, np.full(len(rows), np.nan)])
+    with pytest.raises(InvalidDataError, match=r"column 3 is missing .NaN. in every row"):
+        kind(2).fit(bare)
+    bare[0, 3] = 1.0
+    with pytest.raises(InvalidDataError, match=r"Column 3 is missing .* positive weight"):
+        kind(2).fit(bare, sample_weight=np.arange(len(rows)))
+    with pytest.raises(InvalidDataError, match=r"Sparse rows .* contain NaN: row 0, column 0"):
+        kind(2).fit(csr_matrix(rows))
+
+
+@pytest.mark.parametrize(("kind", "case"), [(BernoulliMixture, "Bernoulli"), (PoissonMixture, "Poisson")])
+def test_pseudo_rows_are_complete(kind, case):
+    rows = CASES[case][2].T
+    fitted = kind(1, pseudo_count=7.0).fit(rows)
+    shown = ~np.isnan(rows)
+    average = np.nansum(rows, axis=0) / shown.sum(axis=0)
+    expected = (np.nansum(rows, axis=0) + 7.0 * average) / (shown.sum(axis=0) + 7.0)
+    np.testing.assert_allclose(getattr(fitted, fitted._fitted)[0], expected)
+
+
+def test_binarize_keeps_missing_cells_missing():
+    rows = CASES["Poisson"][2].T
+    marked = np.where(np.isnan(rows), np.nan, rows > 3)
+    one, other = BernoulliMixture(2, binarize=3.0, random_state=0), BernoulliMixture(2, random_state=0)
+    np.testing.assert_array_equal(one.fit(rows).probabilities_, other.fit(marked).probabilities_)

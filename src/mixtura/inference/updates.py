@@ -189,7 +189,10 @@ class Maximization:
         events: list[str] = []
         for _ in range(3):
             bad = np.array([event.component for event in error.events], dtype=np.intp)
-            model, total, event, prior = self.policy.repair(model, total, bad)
+            try:
+                model, total, event, prior = self.policy.repair(model, total, bad)
+            except DegenerateComponentError:  # nothing is left to go on with; say why
+                raise error from None
             events.append(f"{event} ({'; '.join(str(one) for one in error.events)})")
             if prior is not None:
                 state = prior if state is None else state + prior

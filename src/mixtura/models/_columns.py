@@ -9,14 +9,14 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from mixtura.data import count_encoding
-from mixtura.exceptions import InvalidParameterError
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families import ExponentialFamily, FamilyComponents
 from mixtura.inference.initialize import family_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._parameters import ParameterMixture, independent
-from mixtura.models._support import canonical, check_support
-from mixtura.protocols import Array
+from mixtura.models._support import canonical, check_missing, check_support, refuse_missing_sparse
+from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
 
 __all__ = ["ColumnMixture"]
@@ -38,20 +38,24 @@ class ColumnMixture(ParameterMixture):
 
     @abstractmethod
     def _prepared(self, X: Any) -> Any:
-        """Finite rows as the family is to see them."""
+        """Rows as the family is to see them; missing cells stay missing."""
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
-        X = self._prepared(
-            canonical(validate_data(self, X, reset=reset, accept_sparse="csr", dtype=np.float64))
+        X = canonical(
+            validate_data(
+                self, X, reset=reset, accept_sparse="csr", dtype=np.float64, ensure_all_finite="allow-nan"
+            )
         )
-        check_support(self, self._family(), X, self._todo)
+        refuse_missing_sparse(self, X)
+        X = self._prepared(X)
+        components = FamilyComponents(self._family())
+        check_missing(self, components, X, fitting=reset)
+        check_support(self, components, X, self._todo)
         return X
 
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
         family, encoding = self._family(), count_encoding(X)
-        total = float(X.shape[0] if sample_weight is None else sample_weight.sum())
-        sums = X.sum(axis=0) if sample_weight is None else sample_weight @ X
-        average = np.asarray(sums, dtype=np.float64).ravel() / total
+        average = _averages(X, sample_weight, missing=encoding.missing)
         return Problem(
             X,
             sample_weight,
@@ -60,19 +64,22 @@ class ColumnMixture(ParameterMixture):
             independent,
             family_embeddings(family),
             lambda n_components: Maximization(
-                self._prior(average, n_components, encoding.stamp), policy(self.on_degenerate)
+                self._prior(average, n_components, encoding), policy(self.on_degenerate)
             ),
             self.n_components,
         )
 
-    def _prior(self, average: Array, n_components: int, stamp: str) -> Statistics | None:
-        """The pseudo-rows as statistics seen earlier."""
+    def _prior(self, average: Array, n_components: int, encoding: Encoding) -> Statistics | None:
+        """The pseudo-rows as statistics seen earlier: complete ones."""
         if not self.pseudo_count:
             return None
         count = np.full(n_components, float(self.pseudo_count))
-        components = Statistics({"count": count, "sum_t": np.outer(count, average)})
+        sums = {"count": count, "sum_t": np.outer(count, average)}
+        if encoding.missing:
+            sums["exposure"] = np.outer(count, np.ones(encoding.n_features))
+        components = Statistics(sums)
         structure = Statistics({"count": np.zeros(n_components)})
-        return Statistics(parts={"components": components, "structure": structure}, stamp=stamp)
+        return Statistics(parts={"components": components, "structure": structure}, stamp=encoding.stamp)
 
     def _filled(self, parameters: Array, blank: Any = None) -> FamilyComponents:
         return FamilyComponents(self._family()).from_mean(parameters)
@@ -91,4 +98,22 @@ class ColumnMixture(ParameterMixture):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         return tags
+
+
+def _averages(X: Any, sample_weight: Array | None, *, missing: bool) -> Array:
+    """Weighted mean of what is there in each column, shape (D,)."""
+    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    if not missing:
+        return np.asarray(weight @ X, dtype=np.float64).ravel() / weight.sum()
+    shown = ~np.isnan(X)
+    counts = weight @ shown
+    never = np.flatnonzero(counts == 0.0)
+    if never.size:
+        msg = (
+            f"Column {never[0]} is missing (NaN) in every row of positive weight; expected at least one value. "
+            "Leave the column out."
+        )
+        raise InvalidDataError(msg)
+    return np.asarray(weight @ np.where(shown, X, 0.0) / counts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import narwhals as nw
@@ -16,13 +17,17 @@ import numpy as np
 from mixtura.components import Diagonal, Full, Gaussian, NegativeBinomial, Ordinal, Product, hooks
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean
 from mixtura.families import Bernoulli, Categorical, LogNormal, Poisson, VonMises
-from mixtura.models._levels import Column, Level, codes, columns_of, learn
+from mixtura.models._levels import Column, Level, codes, columns_of, is_missing, learn
 from mixtura.protocols import Array
 
 __all__ = ["KINDS", "FrameColumns", "Taken", "described", "infer"]
 
 # What a user may say of a column, in the words of the printed table.
 KINDS = ("number", "positive", "count", "yes or no", "category", "ordered", "angle", "leave out")
+
+# Names of blocks, which a column of that name may not take.
+_OVERDISPERSED = "overdispersed count"
+_BLOCKS = (*KINDS, _OVERDISPERSED)
 
 # Text with more levels than this, and fewer than so many rows a level, names things and does not group them.
 _MOST_LEVELS = 50
@@ -31,6 +36,7 @@ _ROWS_A_LEVEL = 5
 _LARGEST_COUNT = 1000
 # Skewness from which positive numbers are taken on a logarithmic scale, if that is less skewed.
 _SKEWED = 1.0
+_SAME = "it has the same value in every row"
 # Columns up to which numbers have a covariance matrix of their own, and not variances only.
 _JOINT = 20
 
@@ -91,7 +97,11 @@ class FrameColumns:
         """
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame):
-            rows = np.asarray(X, dtype=np.float64)
+            try:
+                rows = np.asarray(X, dtype=np.float64)
+            except (TypeError, ValueError):
+                msg = f"{owner}: the rows hold text and have no names; expected a data frame with columns {self.names}."
+                raise InvalidDataError(msg) from None
             if rows.ndim != 2 or rows.shape[1] != len(self.taken):
                 msg = f"{owner}: the rows have shape {rows.shape}; expected a data frame with columns {self.names}."
                 raise InvalidDataError(msg)
@@ -142,6 +152,7 @@ def infer(X: Any, kinds: Mapping[str, Any]) -> tuple[Product, FrameColumns, list
     table : list of Taken
         All columns, those left out as well.
     """
+    _check_names(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         msg = f"from_frame was given a {type(X).__name__}; expected a data frame of pandas, polars or Arrow. Use Mixture(...) for arrays."
@@ -159,6 +170,19 @@ def infer(X: Any, kinds: Mapping[str, Any]) -> tuple[Product, FrameColumns, list
     return _product(used, frame, kinds), FrameColumns(used), table
 
 
+def _check_names(X: Any) -> None:
+    """Refuse columns that cannot be told by name."""
+    names = list(getattr(X, "columns", []))
+    strange = [name for name in names if not isinstance(name, str)]
+    if strange:
+        msg = f"The data frame has a column named {strange[0]!r}; expected text. Name the columns, for instance X.columns = [...]."
+        raise InvalidDataError(msg)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        msg = f"The data frame has {names.count(twice[0])} columns named {twice[0]!r}; expected a name of its own for each."
+        raise InvalidDataError(msg)
+
+
 def _taken(series: nw.Series[Any], said: Any) -> Taken:
     """One column: as the user says, or by its values."""
     name = series.name
@@ -166,7 +190,10 @@ def _taken(series: nw.Series[Any], said: Any) -> Taken:
         if said not in KINDS:
             msg = f"kinds[{name!r}] is {said!r}, which is not one of the choices. {did_you_mean(said, KINDS)}"
             raise InvalidParameterError(msg)
-        return Taken(name, said, "you said so", _levels(series) if said in ("category", "ordered") else ())
+        taken = Taken(name, said, "you said so", _levels(series) if said in ("category", "ordered") else ())
+        if said != "leave out":
+            _numbers(_column(series), taken, "from_frame")
+        return taken
     if said is not None:
         return Taken(
             name, "given", f"you gave {said!r}", () if series.dtype.is_numeric() else _levels(series)
@@ -175,9 +202,10 @@ def _taken(series: nw.Series[Any], said: Any) -> Taken:
         return Taken(
             name, "leave out", "dates and times are no groups; make a number of what matters in them"
         )
-    if not series.dtype.is_numeric():
+    column = _column(series)
+    if not isinstance(column.values, np.ndarray) and not all(map(_is_number, column.values)):
         return _text(series)
-    values = np.asarray(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
+    values = _numbers(column, Taken(name, "number", ""), "from_frame")
     return _number(name, values[~np.isnan(values)])
 
 
@@ -185,7 +213,9 @@ def _text(series: nw.Series[Any]) -> Taken:
     levels = _levels(series)
     n_rows = len(series)
     if len(levels) < 2:
-        return Taken(series.name, "leave out", "it has the same value in every row")
+        return Taken(series.name, "leave out", _SAME)
+    if series.dtype == nw.Boolean:
+        return Taken(series.name, "category", "True and False", levels)
     if len(levels) > _MOST_LEVELS and len(levels) * _ROWS_A_LEVEL > n_rows:
         return Taken(
             series.name,
@@ -199,9 +229,7 @@ def _number(name: str, values: Array) -> Taken:
     """A column of numbers; `values` are those that are there."""
     distinct = np.unique(values)
     if distinct.size < 2:
-        return Taken(
-            name, "leave out", "it has the same value in every row" if distinct.size else "it has no value"
-        )
+        return Taken(name, "leave out", _SAME if distinct.size else "it has no value")
     whole = bool((distinct == np.floor(distinct)).all())
     if distinct.size == 2 and distinct[0] == 0 and distinct[1] == 1:
         return Taken(name, "yes or no", "only 0 and 1")
@@ -229,6 +257,11 @@ def _levels(series: nw.Series[Any]) -> tuple[Level, ...]:
     return tuple(learn(_column(series)))
 
 
+def _is_number(cell: Any) -> bool:
+    """Whether a cell among objects is a number or missing; True and False are levels."""
+    return is_missing(cell) or (isinstance(cell, Number) and not isinstance(cell, bool | np.bool_))
+
+
 def _column(series: nw.Series[Any]) -> Column:
     return columns_of(series.to_frame().to_native())[0]
 
@@ -242,23 +275,26 @@ def _numbers(column: Column, taken: Taken, owner: str) -> Array:
     numbers = np.empty(len(column.values))
     for row, cell in enumerate(column.values):
         try:
-            numbers[row] = np.nan if cell is None else float(cell)
+            numbers[row] = np.nan if is_missing(cell) else float(cell)
         except (TypeError, ValueError):
-            msg = f"{owner}: row {row}, column {column.name!r} is {cell!r}; expected a number ({taken.kind}). Correct the value."
+            msg = (
+                f"{owner}: row {row}, column {column.name!r} is {cell!r}; expected a number ({taken.kind}). Correct the value, or "
+                "take the column for a 'category' where its values are names."
+            )
             raise InvalidDataError(msg) from None
     return numbers
 
 
 def _product(used: Sequence[Taken], frame: nw.DataFrame[Any], kinds: Mapping[str, Any]) -> Product:
     """Blocks by kind; numbers share one, which knows their covariances."""
-    places: dict[str, list[int]] = {}
+    places: dict[tuple[str, str], list[int]] = {}
     for place, one in enumerate(used):
-        places.setdefault(one.column if one.kind == "given" else one.kind, []).append(place)
+        places.setdefault((one.kind, one.column if one.kind == "given" else ""), []).append(place)
     blocks: dict[str, tuple[Any, list[int]]] = {}
-    for kind, columns in places.items():
+    for (kind, given), columns in places.items():
         members = [used[place] for place in columns]
-        if members[0].kind == "given":
-            blocks[kind] = (kinds[kind], columns)
+        if given:
+            blocks[f"column {given}" if given in _BLOCKS else given] = (kinds[given], columns)
             continue
         if kind == "count":
             _split_counts(blocks, members, columns, frame)
@@ -278,10 +314,10 @@ def _split_counts(
     The components together may explain a variance above the mean; above mean + mean^2 each is taken to vary more, too.
     """
     for place, one in zip(columns, members, strict=True):
-        values = np.asarray(frame[one.column].cast(nw.Float64()).to_numpy(), dtype=np.float64)
+        values = _numbers(_column(frame[one.column]), one, "from_frame")
         mean = np.nanmean(values)
         wide = np.nanvar(values) > mean + mean**2
-        name, component = ("overdispersed count", NegativeBinomial()) if wide else ("count", Poisson())
+        name, component = (_OVERDISPERSED, NegativeBinomial()) if wide else ("count", Poisson())
         blocks.setdefault(name, (component, []))[1].append(place)
 
 

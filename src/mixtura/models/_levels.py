@@ -14,7 +14,7 @@ import numpy as np
 from mixtura.exceptions import InvalidDataError
 from mixtura.protocols import Array
 
-__all__ = ["Column", "Level", "codes", "columns_of", "learn", "listed"]
+__all__ = ["Column", "Level", "codes", "columns_of", "is_missing", "learn", "listed"]
 
 Level = str | int | float | bool
 
@@ -158,13 +158,13 @@ def listed(levels: Sequence[Level]) -> str:
 def _of_series(series: nw.Series[Any]) -> Column:
     """A column of a data frame."""
     if isinstance(series.dtype, nw.Categorical | nw.Enum):
-        named = [None if _is_missing(cell) else _named(cell) for cell in series.to_list()]
+        named = [None if is_missing(cell) else _named(cell) for cell in series.to_list()]
         return Column(series.name, named, tuple(_named(level) for level in _categories(series)))
     if series.dtype.is_numeric():
         values = np.asarray(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
-            msg = f"Row {infinite[0]}, column {series.name!r} is infinity; expected a level or None. Correct the value."
+            msg = f"Row {infinite[0]}, column {series.name!r} is infinity; expected a finite number or None (missing). Correct the value."
             raise InvalidDataError(msg)
         return Column(series.name, values)
     return Column(series.name, series.to_list())
@@ -181,10 +181,10 @@ def _plain_levels(column: Column) -> dict[Any, Level | None]:
     """The level that each distinct cell stands for; None for a missing one."""
     try:
         distinct = dict.fromkeys(column.values)
-        return {cell: None if _is_missing(cell) else _plain(cell) for cell in distinct}
+        return {cell: None if is_missing(cell) else _plain(cell) for cell in distinct}
     except TypeError:  # a cell that cannot be a level; say which
         for row, cell in enumerate(column.values):
-            if not _is_missing(cell):
+            if not is_missing(cell):
                 _refuse_strange(cell, row, column.name)
         raise
 
@@ -222,7 +222,14 @@ def _number(value: float) -> int | float:
     return int(value) if float(value).is_integer() else float(value)
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN or a missing mark of a data frame.
+
+    Examples
+    --------
+    >>> is_missing(float("nan")), is_missing(0)
+    (True, False)
+    """
     return (
         cell is None
         or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))

@@ -14,7 +14,7 @@ from mixtura.exceptions import InvalidDataError
 from mixtura.families import ExponentialFamily
 from mixtura.protocols import Array, Component
 
-__all__ = ["canonical", "check_missing", "check_support", "refuse_negative"]
+__all__ = ["canonical", "check_missing", "check_support", "refuse_missing_sparse", "refuse_negative"]
 
 
 def check_support(estimator: Any, component: Component | ExponentialFamily, X: Any, todo: str = "") -> None:
@@ -89,6 +89,19 @@ def refuse_negative(estimator: Any, X: Any, todo: str) -> None:
     msg = (
         f"Negative values in data passed to {type(estimator).__name__}: row {row}, column {_column_name(estimator, column)} "
         f"is {value:g}; expected counts of at least 0. {todo}"
+    )
+    raise InvalidDataError(msg)
+
+
+def refuse_missing_sparse(estimator: Any, X: Any) -> None:
+    """Refuse missing cells of sparse rows, in the words that scikit-learn's checks look for."""
+    found = _first_bad(X, np.isnan) if sp.issparse(X) else None
+    if found is None:
+        return
+    row, column, _ = found
+    msg = (
+        f"Sparse rows passed to {type(estimator).__name__} contain NaN: row {row}, column {_column_name(estimator, column)}; "
+        "expected counts. Give dense rows where cells are missing."
     )
     raise InvalidDataError(msg)
 

@@ -23,6 +23,8 @@ class BernoulliMixture(ColumnMixture):
     A component is a probability of a 1 for each column; what columns have in common is explained by the components
     alone (latent class analysis of items with two answers).
 
+    Missing cells (NaN) of dense rows are left out of the likelihood, never filled in.
+
     Parameters
     ----------
     n_components : int, default 1
@@ -139,7 +141,7 @@ class BernoulliMixture(ColumnMixture):
         if self.binarize is None:
             return X
         if not sp.issparse(X):
-            return (self.binarize < X).astype(np.float64)
+            return np.where(np.isnan(X), np.nan, self.binarize < X)
         if self.binarize < 0:
             msg = f"binarize is {self.binarize}, below the zeros that sparse rows do not store; expected at least 0. Give dense rows."
             raise InvalidDataError(msg)

@@ -23,6 +23,8 @@ class PoissonMixture(ColumnMixture):
     A component is a rate for each column. Other than in a mixture of multinomials, the totals of the rows tell components
     apart too. Rows observed for different times need ``Mixture(Poisson(exposure=True), K)``.
 
+    Missing cells (NaN) of dense rows are left out of the likelihood, never filled in.
+
     Parameters
     ----------
     n_components : int, default 1
