@@ -21,13 +21,16 @@ def shared():
 
 @pytest.fixture(scope="session")
 def table(shared):
-    """Reads numeric columns of a data set by name."""
+    """Reads numeric columns of a data set by name, or a slice of them."""
 
     def read(name, columns, scale=1.0):
         with (shared / name / f"{name}.csv").open(encoding="utf-8") as file:
             header = next(file).strip().replace('"', "").split(",")
             rows = [line.strip().split(",") for line in file]
-        wanted = [header.index(column) for column in columns]
+        every = range(len(header))
+        wanted = (
+            every[columns] if isinstance(columns, slice) else [header.index(column) for column in columns]
+        )
         return np.array([[float(row[index]) for index in wanted] for row in rows]) * scale
 
     return read
