@@ -120,12 +120,24 @@ _FISHER = Scale(
 # Parameters of pairs of columns whose diagonal is positive.
 _MATRICES = ("covariance", "scale")
 # By the last word of the parameter's name; all others are left as they are.
+_POSITIVE = [
+    "variance",
+    "deviation",
+    "rate",
+    "shape",
+    "a",
+    "b",
+    "alpha",
+    "scale",
+    "size",
+    "concentration",
+    "dispersion",
+    "freedom",
+    "volume",
+]
 _BY_NAME = {
-    **dict.fromkeys(("weight", "probability", "share"), _LOGIT),
-    **dict.fromkeys(
-        ("variance", "deviation", "rate", "shape", "scale", "size", "concentration", "dispersion", "freedom"),
-        _LOG,
-    ),
+    **dict.fromkeys(("weight", "probability", "share", "inflation"), _LOGIT),
+    **dict.fromkeys(_POSITIVE, _LOG),
     "correlation": _FISHER,
 }
 
@@ -141,7 +153,7 @@ def scale_of(row: Readable) -> Scale:
     ... )
     (0.0, -inf)
     """
-    last = row.parameter.split("_")[-1]
+    last = row.parameter.split(" ")[0].split("_")[-1]  # a number follows the names of nested components
     if last in _MATRICES and row.other_feature:
         return _LOG if row.feature == row.other_feature else _PLAIN
     found = _BY_NAME.get(last, _PLAIN)
