@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mixtura
-from mixtura.components import COVARIANCES, Gaussian
+from mixtura.components import COVARIANCES, Full, Gaussian, Tied
 from mixtura.data import DenseSource
 from mixtura.exceptions import DegeneracyWarning, DegenerateComponentError
 from mixtura.executors import Serial
@@ -149,3 +149,22 @@ def test_where_nothing_is_left_the_error_says_why():
     mixture = mixtura.Mixture(VonMisesFisher(), 3, random_state=0)
     with pytest.raises(DegenerateComponentError, match=r"because 3 component.*component 0 .*all equal"):
         mixture.fit(same)
+
+
+@pytest.mark.parametrize("seed", range(0, 8, 2))
+def test_a_covariance_that_is_singular_up_to_rounding_is_degenerate(seed):
+    """Two rows, or three nearly on a line, of six: before its factor fails the objective is rounding only."""
+    few = np.array([[1.0, 2], [2, 3], [3, 5], [9, 8], [10, 1], [3, 3]])
+    mixture = mixtura.Mixture(Gaussian(), 2, random_state=seed).fit(few)
+    assert mixture.lower_bound_ == pytest.approx(-3.78187513, abs=1e-6)
+
+
+@pytest.mark.parametrize("model", [Full(), Tied()])
+def test_only_rounding_makes_a_column_a_combination_of_others(model):
+    near = np.array([[1.0, 1.0 - 1e-12], [1.0 - 1e-12, 1.0]]) * np.outer([1.0, 1e6], [1.0, 1e6])
+    shaped = (lambda matrix: matrix[None]) if type(model) is Full else np.asarray  # Tied has one matrix
+    assert np.isfinite(model.precision_cholesky(shaped(near))).all()
+    same = np.array([[1.0, 1.0], [1.0, 1.0 + 6e-16]])
+    assert np.linalg.cholesky(same)[1, 1] > 0  # numpy itself does not mind
+    with pytest.raises(np.linalg.LinAlgError, match="a linear combination of others"):
+        model.precision_cholesky(shaped(same))

@@ -131,7 +131,6 @@ def test_samples_do_not_repeat_themselves(rows):
 
 # --- the same class of error for the same bad input ---------------------------------------------------------------
 BAD_TABLES = {
-    "NaN": np.array([[0.0, 1], [np.nan, 1], [2, 2], [3, 1]]),
     "infinite": np.array([[0.0, 1], [np.inf, 1], [2, 2], [3, 1]]),
     "one-dimensional": np.arange(5.0),
     "three-dimensional": np.zeros((4, 2, 2)),

@@ -38,6 +38,8 @@ from mixtura.statistics import Statistics, pack_symmetric, unpack_symmetric
 _BATCHED = 16
 # Products of a block below which NumPy is as quick, and compiles nothing.
 _WORTH = 200_000
+# Units of rounding of a variance below which what other columns leave of it is taken for none.
+_PIVOT = 4.0
 
 __all__ = ["COVARIANCES", "CovarianceModel", "Diagonal", "Full", "Spherical", "Tied"]
 
@@ -229,6 +231,7 @@ class Full(CovarianceModel):
     def precision_cholesky(self, covariance: Array) -> Array:
         """Upper factor U with U U' = Lambda, shape (K, D, D)."""
         lower = np.linalg.cholesky(covariance)
+        _refuse_rounding(lower, covariance)
         identity = np.eye(covariance.shape[-1])
         if len(identity) <= _BATCHED:
             return np.tril(np.linalg.solve(lower, identity)).swapaxes(-1, -2)
@@ -307,6 +310,7 @@ class Tied(Full):
     def precision_cholesky(self, covariance: Array) -> Array:
         """Upper factor, shape (D, D)."""
         lower = np.linalg.cholesky(covariance)
+        _refuse_rounding(lower, covariance)
         return np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True).T)
 
     def whiten(self, residual: Array, precision_cholesky: Array, k: int) -> Array:
@@ -466,6 +470,15 @@ COVARIANCES: dict[str, type[CovarianceModel]] = {
     "diag": Diagonal,
     "spherical": Spherical,
 }
+
+
+def _refuse_rounding(lower: Array, covariance: Array) -> None:
+    """Refuse factors with a pivot that is only rounding: what earlier columns leave of a column's variance has no digits."""
+    pivots = np.diagonal(lower, axis1=-2, axis2=-1) ** 2
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
+    if not np.all(pivots > _PIVOT * np.finfo(covariance.dtype).eps * variances):
+        msg = "a column is, up to rounding, a linear combination of others"
+        raise np.linalg.LinAlgError(msg)
 
 
 def _triangular_product(lower: Array, x: Array) -> Array:
