@@ -130,6 +130,7 @@ def test_samples_do_not_repeat_themselves(rows):
 
 
 # --- the same class of error for the same bad input ---------------------------------------------------------------
+# Missing cells (NaN) are left out by ours, where scikit-learn refuses them.
 BAD_TABLES = {
     "infinite": np.array([[0.0, 1], [np.inf, 1], [2, 2], [3, 1]]),
     "one-dimensional": np.arange(5.0),
