@@ -12,6 +12,7 @@ from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMix
 from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
+from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
@@ -29,6 +30,7 @@ _CLASSES: dict[str, type[BaseMixture]] = {
         FactorAnalyzerMixture,
         GaussianMixture,
         GroupedMultinomialMixture,
+        Mixture,
         MultinomialMixture,
         PoissonMixture,
         RegressionMixture,
