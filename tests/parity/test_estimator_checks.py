@@ -5,11 +5,13 @@ import warnings
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mixtura import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
+from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture
+from mixtura.components import Gaussian, SkewNormal
 from mixtura.models import (
     BernoulliMixture,
     CategoricalMixture,
     DirichletMultinomialMixture,
+    FactorAnalyzerMixture,
     PoissonMixture,
     StudentTMixture,
 )
@@ -57,8 +59,14 @@ def _warnings_as_for_any_estimator():
         BernoulliMixture(binarize=0.0),
         PoissonMixture(fractions=True),
         CategoricalMixture(),
+        FactorAnalyzerMixture(),
     ],
     expected_failed_checks=expected_failures,
 )
 def test_estimator_check(estimator, check):
     check(estimator)
+
+
+def test_a_mixture_of_anything_says_whether_cells_may_be_missing():
+    assert Mixture(Gaussian()).__sklearn_tags__().input_tags.allow_nan
+    assert not Mixture(SkewNormal()).__sklearn_tags__().input_tags.allow_nan

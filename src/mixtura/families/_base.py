@@ -7,6 +7,7 @@ product, statistics another, the M-step is :meth:`ExponentialFamily.natural_from
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
@@ -42,6 +43,16 @@ class ExponentialFamily(ABC):
     sparse: bool = False
     #: Why some columns have no law without the others, in words; empty where they have.
     inseparable: str = "it is no ColumnFamily, so its columns may depend on each other"
+
+    def __repr__(self) -> str:
+        """The call that makes it: known constants that are not the usual ones are named."""
+        shown = []
+        for name, setting in inspect.signature(type(self)).parameters.items():
+            value = vars(self).get(name, setting.default)
+            value = value.tolist() if isinstance(value, np.ndarray) else value
+            if value is not setting.default and value != setting.default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @abstractmethod
     def statistics(self, x: Array) -> Array:

@@ -58,6 +58,11 @@ class Poisson(ColumnFamily):
         if exposure:
             self.support += ", and a positive exposure in the last column"
 
+    def __repr__(self) -> str:
+        """As for any family; the flag of the exposure is not called so here, since a method is."""
+        given = {"exposure": self.exposed, "fractions": self.fractions}
+        return f"Poisson({', '.join(f'{name}=True' for name, value in given.items() if value)})"
+
     def statistics(self, x: Any) -> Any:
         """The counts themselves, shape (P, B)."""
         return x[:-1] if self.exposed else x

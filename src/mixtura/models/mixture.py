@@ -265,6 +265,11 @@ class Mixture(BaseMixture):
             structure = EqualWeights(len(self.weights_)) if self.equal_weights else independent(self.weights_)
             return LatentMixture(self.components_, structure, self._encoding)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = bool(np.any(getattr(self._component, "marginal", False)))
+        return tags
+
     def _parameter_table(self) -> list[hooks.Parameter]:
         """Parameters by name; levels of a data frame by theirs."""
         numbered = [f"x{j}" for j in range(self.n_features_in_)]
