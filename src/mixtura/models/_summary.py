@@ -14,6 +14,8 @@ from mixtura.inference.restarts import agreeing
 
 __all__ = ["as_html", "as_text", "tidy"]
 
+# Parameters that stand in the table under the name of their column alone, where it has no other one.
+_UNSAID = ("mean", "probability", "coefficient")
 _WIDEST = 9  # parameters of a component in the table before it is cut
 
 
@@ -70,7 +72,10 @@ def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
     single = [row for row in _parameters(mixture) if not row.other_feature]
     twice = Counter(row.feature for row in single)
     labels = [
-        f"{row.name} {row.feature}" if twice[row.feature] > 1 else row.feature or row.name for row in single
+        row.feature
+        if row.feature and row.name in _UNSAID and twice[row.feature] == 1
+        else f"{row.name} {row.feature}".strip()
+        for row in single
     ]
     more = [""] if len(single) > _WIDEST else []
     header = ["component", "weight", *labels[:_WIDEST], *("..." for _ in more)]
