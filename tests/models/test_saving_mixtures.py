@@ -11,7 +11,7 @@ from contract import specimens
 from mixtura import Mixture
 from mixtura.components import EEV, Gaussian
 from mixtura.exceptions import ModelFileError
-from mixtura.families import Categorical, FamilyComponents, Poisson
+from mixtura.families import Binomial, Categorical, FamilyComponents, Poisson
 from mixtura.persistence import from_plain, register, to_plain
 from mixtura.testing.components import ComponentSpecimen
 
@@ -84,3 +84,10 @@ def test_other_classes_are_refused_until_registered(tmp_path):
 def test_a_file_makes_known_classes_only(name):
     with pytest.raises(ModelFileError, match="not known here"):
         from_plain({"class": name, "state": {}}, {})
+
+
+def test_a_number_in_an_array_of_no_dimension_stays_one(tmp_path):
+    mixture = Mixture(Binomial(4), 2, random_state=0).fit(np.random.default_rng(0).binomial(4, 0.5, (30, 3)))
+    again = mixtura.load(mixture.save(tmp_path / "one.mixtura"))
+    assert again.components.trials.shape == ()
+    assert repr(again) == repr(mixture)

@@ -88,7 +88,7 @@ def write_model_file(path: str | Path, content: ModelFile) -> Path:
         "attributes": json.dumps(_plain(content.attributes)),
     }
     data = save(
-        {name: np.ascontiguousarray(array) for name, array in content.arrays.items()}, metadata=header
+        {name: np.asarray(array, order="C") for name, array in content.arrays.items()}, metadata=header
     )
     temporary = None
     try:
