@@ -9,9 +9,11 @@ from mixtura import Mixture, load
 from mixtura.components import (
     Diagonal,
     DirichletMultinomial,
+    Fixed,
     Gaussian,
     Nested,
     Product,
+    StudentT,
     Tied,
     UniformNoise,
     Union,
@@ -99,7 +101,7 @@ def test_a_product_of_gaussian_blocks_is_block_diagonal(rng):
     mean = np.empty((2, 4))
     mean[:, [1, 2]], mean[:, [3, 0]] = mixture.components_["inner"].mean, mixture.components_["outer"].mean
     whole = LatentMixture(Gaussian(mean, covariance), Independent(np.log(mixture.weights_)), Encoding(4))
-    expected = whole.summarize(Batch((x - mixture.origin_).T, np.ones(200)), {}).log_evidence
+    expected = whole.summarize(Batch(x.T, np.ones(200)), {}).log_evidence
     assert mixture.score(x) * 200 == pytest.approx(expected, rel=1e-12)
 
 
@@ -113,7 +115,7 @@ def test_mixed_columns_are_recovered_with_and_without_missing_cells():
         parts = mixture.components_.take(order)
         # Four standard errors of the smallest component (600 rows of 3,000).
         assert mixture.weights_[order] == pytest.approx(SHARES, abs=0.04)
-        assert parts["amounts"].mean + mixture.origin_[:2] == pytest.approx(AMOUNTS, abs=0.2)
+        assert parts["amounts"].mean == pytest.approx(AMOUNTS, abs=0.2)
         assert parts["visits"].mean.ravel() == pytest.approx(RATES, rel=0.05)
         assert parts["region"].mean == pytest.approx(LEVELS, abs=0.08)
         assert mixture.n_parameters() == 2 + 3 * (2 + 3 + 1 + 3)
@@ -125,9 +127,7 @@ def test_tables_and_samples_of_a_product_speak_of_columns():
     mixture = Mixture(Product(BLOCKS), 3, random_state=0).fit(x)
     frame = mixture.params_frame()
     means = frame[(frame["parameter"] == "mean") & (frame["feature"] == "x1")].sort_values("component")
-    assert means["value"].to_numpy() == pytest.approx(
-        mixture.components_["amounts"].mean[:, 1] + mixture.origin_[1]
-    )
+    assert means["value"].to_numpy() == pytest.approx(mixture.components_["amounts"].mean[:, 1])
     assert set(frame["feature"]) >= {"x0", "x1", "x2", "x3=0"}
     assert "x2" in mixture.summary()
     rows, labels = mixture.sample(500)
@@ -366,7 +366,7 @@ def test_gaussians_and_noise_are_recovered():
     x = noisy_rows(7, n=400, noise=200)
     mixture = Mixture(Union((Gaussian(), None), (UniformNoise.of(x), 1)), 3, random_state=0).fit(x)
     order = np.argsort(mixture.components_[0].mean[:, 0])
-    means = mixture.components_[0].mean[order] + mixture.origin_
+    means = mixture.components_[0].mean[order]
     assert means == pytest.approx(np.array([[0.0, 0.0], [8.0, 3.0]]), abs=0.2)
     assert mixture.weights_ == pytest.approx([0.4, 0.4, 0.2], abs=0.04)
     assert mixture.n_parameters() == 2 + 2 * 5
@@ -626,3 +626,17 @@ def test_an_inner_posterior_forgotten_is_no_step_of_em():
     broken = object.__new__(type(CATALOGUE["inner posterior forgotten"].component))
     broken.__dict__.update(healthy.__dict__)
     assert np.any(np.diff(history(broken, x, 3)) < 0)
+
+
+@pytest.mark.parametrize("kind", [Gaussian, StudentT])
+def test_fitted_components_are_in_units_of_the_data(kind):
+    rng = np.random.default_rng(1)
+    x = np.concatenate([rng.normal(100.0, 1.0, (200, 2)), rng.normal(110.0, 1.0, (200, 2))])
+    fitted = Mixture(kind(), 1, random_state=0).fit(x[:200])
+    assert fitted.components_.mean == pytest.approx(np.full((1, 2), 100.0), abs=0.3)
+    both = Mixture(Fixed(kind(), fitted.components_), 2, random_state=0).fit(x)
+    means = both.components_.inside.mean
+    assert means[0] == pytest.approx(fitted.components_.mean[0], rel=1e-12)
+    assert means[1] == pytest.approx([110.0, 110.0], abs=0.3)
+    with pytest.raises(AttributeError, match="call fit first"):
+        Mixture(kind()).components_  # noqa: B018

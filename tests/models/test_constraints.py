@@ -128,7 +128,7 @@ def test_bounds_on_variances_are_the_maximum_under_bounds(model):
     assert np.all(np.diff(bounded.lower_bounds_) > -1e-12)
     assert bounded.components_.exact
     # No feasible covariance explains the sums better.
-    gaussian = bounded.components_
+    gaussian = bounded._model().components
     resp = bounded.predict_proba(x).T
     encoding = mixtura.protocols.Encoding(3, origin=bounded.origin_)
     block = gaussian.encode(x.T - bounded.origin_[:, None], encoding)

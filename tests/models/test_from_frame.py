@@ -118,6 +118,7 @@ def test_polars_frames_and_other_orders_of_columns():
     other = polars.from_pandas(used)
     two = Mixture.from_frame(other, 2, verbose=False, random_state=0).fit(other)
     np.testing.assert_array_equal(one.predict(used), two.predict(other))
+    assert isinstance(two.sample(5)[0], polars.DataFrame)
     np.testing.assert_allclose(one.score_samples(used), one.score_samples(frame[used.columns[::-1]]))
 
 

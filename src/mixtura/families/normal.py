@@ -78,7 +78,12 @@ class Normal(ColumnFamily):
         """Components whose variance vanishes next to the rounding of the second moment."""
         variance = mean[:, 1] - mean[:, 0] ** 2
         bad = ~(variance > 1e-14 * mean[:, 1])
-        return {int(k): f"variance {variance[k]:.3g} is not positive" for k in np.flatnonzero(bad)}
+        return {
+            int(
+                k
+            ): f"variance {variance[k]:.3g} is not positive next to the rounding of the mean (Gaussian() takes rows about their mean)"
+            for k in np.flatnonzero(bad)
+        }
 
     def free(self, natural: Array) -> Array:
         """Mean and log variance."""

@@ -46,7 +46,7 @@ class Conditional(Imputing):
         encoding = self._model().encoding.take(columns)
         start = components if encoding.origin is None else hooks.moved(components, -encoding.origin)
         new = Mixture(start, len(weights), **kept)
-        new.weights_, new.components_ = weights, components
+        new.weights_, new._components = weights, components
         new.origin_, new._encoding = encoding.origin, encoding
         return new
 

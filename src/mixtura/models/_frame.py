@@ -71,9 +71,12 @@ class FrameColumns:
     ----------
     taken : tuple of Taken
         The columns used.
+    library : str, default "pandas"
+        Data frame library in which samples are given.
     """
 
     taken: tuple[Taken, ...]
+    library: str = "pandas"
 
     @property
     def names(self) -> list[str]:
@@ -167,7 +170,7 @@ def infer(X: Any, kinds: Mapping[str, Any]) -> tuple[Product, FrameColumns, list
         listed = "; ".join(f"{one.column}: {one.why}" for one in table)
         msg = f"No column of the data frame can be used ({listed}). Say what a column is with kinds={{name: kind}}."
         raise InvalidDataError(msg)
-    return _product(used, frame, kinds), FrameColumns(used), table
+    return _product(used, frame, kinds), FrameColumns(used, frame.implementation.value), table
 
 
 def _check_names(X: Any) -> None:

@@ -51,9 +51,9 @@ class Mixture(BaseMixture):
     weights_ : ndarray, shape (K,)
         Mixture weights.
     components_ : Component
-        Fitted components, about `origin_`.
+        Fitted components, with their locations in units of the data.
     origin_ : ndarray, shape (D,), or None
-        Point about which the components' locations are given.
+        Point about which sums were taken; `score_samples` and the like use it.
     converged_, n_iter_, lower_bound_, lower_bounds_, starts_, n_features_in_, feature_names_in_
         As for :class:`GaussianMixture`.
 
@@ -67,7 +67,7 @@ class Mixture(BaseMixture):
     """
 
     _saved_arrays = ("weights_",)
-    _saved_objects = ("components", "frame", "components_", "origin_", "_encoding")
+    _saved_objects = ("components", "frame", "_components", "origin_", "_encoding")
 
     def __init__(
         self,
@@ -236,8 +236,16 @@ class Mixture(BaseMixture):
             else Independent(np.log(np.maximum(counts, 1e-300)))
         )
 
+    @property
+    def components_(self) -> Any:
+        """Fitted components with their locations in units of the data."""
+        if not hasattr(self, "_components"):
+            msg = "This Mixture has no components_ yet: call fit first."
+            raise AttributeError(msg)
+        return self._components if self.origin_ is None else hooks.moved(self._components, -self.origin_)
+
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
-        if self.warm_start and hasattr(self, "components_"):
+        if self.warm_start and hasattr(self, "_components"):
             return self._from_fitted(problem, self)
         if hooks.is_blank(problem.components):
             return None
@@ -249,21 +257,21 @@ class Mixture(BaseMixture):
             msg = f"init_params is a fitted {type(other).__name__}; expected a fitted Mixture of the same components."
             raise InvalidParameterError(msg)
         origin = problem.encoding.origin
-        components = other.components_
+        components = other._components
         if origin is not None:
             components = hooks.moved(components, origin - other.origin_)
         return LatentMixture(components, self._structure(other.weights_), problem.encoding)
 
     def _publish(self, result: FitResult) -> None:
         self.weights_ = result.model.structure.weights
-        self.components_ = result.model.components
+        self._components = result.model.components
         self.origin_ = result.model.encoding.origin
         self._encoding = result.model.encoding
 
     def _model(self) -> LatentMixture:
         with np.errstate(divide="ignore"):
             structure = EqualWeights(len(self.weights_)) if self.equal_weights else independent(self.weights_)
-            return LatentMixture(self.components_, structure, self._encoding)
+            return LatentMixture(self._components, structure, self._encoding)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -274,7 +282,7 @@ class Mixture(BaseMixture):
         """Parameters by name; levels of a data frame by theirs."""
         numbered = [f"x{j}" for j in range(self.n_features_in_)]
         names = [str(name) for name in getattr(self, "feature_names_in_", numbered)]
-        rows = hooks.table(self.components_, names, self.origin_)
+        rows = hooks.table(self._components, names, self.origin_)
         if self.frame is None:
             return rows
         return [row._replace(feature=self.frame.named(row.feature)) for row in rows]
@@ -295,7 +303,7 @@ class Mixture(BaseMixture):
             The component that each was drawn from.
         """
         rows, labels = super().sample(n_samples)
-        return (rows, labels) if self.frame is None else (make_frame(self.frame.decoded(rows)), labels)
+        return (rows, labels) if self.frame is None else (make_frame(self.frame.decoded(rows), self.frame.library), labels)
 
 
 def _takes_sparse(component: Component) -> bool:
