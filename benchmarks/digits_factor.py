@@ -49,7 +49,7 @@ def gaussian(kind):
 MODELS = {
     "factor analysers, own noise": (
         factor_analysers("own"),
-        ([10, 15, 20, 30, 40], [2, 4, 8, 12], [0.01, 0.02]),
+        ([10, 15, 20, 30], [2, 4, 8, 12], [0.01, 0.02, 0.04, 0.08]),
     ),
     "factor analysers, common noise": (factor_analysers("common"), ([15, 30], [8, 14], [0.01])),
     "full Gaussian": (gaussian("full"), ([1, 3, 5, 8, 12, 16, 24], [0.01, 0.03, 0.06, 0.1, 0.2])),

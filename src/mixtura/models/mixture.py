@@ -303,7 +303,11 @@ class Mixture(BaseMixture):
             The component that each was drawn from.
         """
         rows, labels = super().sample(n_samples)
-        return (rows, labels) if self.frame is None else (make_frame(self.frame.decoded(rows), self.frame.library), labels)
+        return (
+            (rows, labels)
+            if self.frame is None
+            else (make_frame(self.frame.decoded(rows), self.frame.library), labels)
+        )
 
 
 def _takes_sparse(component: Component) -> bool:
