@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture, select
+from mixtura import (
+    GaussianMixture,
+    GroupedMultinomialMixture,
+    Mixture,
+    MultinomialMixture,
+    RegressionMixture,
+    select,
+)
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
-from mixtura.families import Normal
+from mixtura.families import Normal, Poisson
 from mixtura.models import DirichletMultinomialMixture, PoissonMixture
 
 COUNTS = np.array([[5.0, 1, 0], [4, 0, 1], [0, 1, 6], [1, 0, 5], [0, 2, 2]])
@@ -108,7 +115,11 @@ class TestEveryClass:
         says(lambda: estimator.fit(COUNTS[:, :0]), ValueError, "0 feature")
 
     def test_text(self, estimator):
-        says(lambda: estimator.fit(np.array([["a", "b"], ["c", "d"]])), ValueError, "convert|numeric")
+        says(
+            lambda: estimator.fit(np.array([["a", "b"], ["c", "d"]])),
+            ValueError,
+            "row 0, column 0 is 'a'; expected a number",
+        )
 
     def test_three_dimensions(self, estimator):
         says(lambda: estimator.fit(np.zeros((3, 3, 3))), ValueError, "dim 3|dimensions")
@@ -301,3 +312,22 @@ def test_groups_scored_under_another_type_are_not_taken_for_unknown_ones():
     )
     model.score(COUNTS, groups=[1.0, 1.0, 2.0, 2.0, 3.0])
     model.score(COUNTS, groups=np.array([1, 1, 2, 2, 3], dtype=object))
+
+
+@pytest.mark.parametrize(
+    "make", [GaussianMixture, PoissonMixture, lambda k: Mixture(Poisson(), k), MultinomialMixture]
+)
+def test_text_in_a_table_of_numbers_is_named(make):
+    pd = pytest.importorskip("pandas")
+    rows = pd.DataFrame({"visits": [1.0, 2.0, 3.0, 4.0], "channel": ["1", "2", "web", "3"]})
+    with pytest.raises(InvalidDataError, match=r"row 2, column 'channel' is 'web'; expected a number"):
+        make(2).fit(rows)
+    with pytest.raises(InvalidDataError, match=r"row 2, column 1 is 'web'; expected a number"):
+        make(2).fit(rows.to_numpy())
+
+
+def test_text_among_the_covariates_of_a_regression_is_named():
+    pd = pytest.importorskip("pandas")
+    rows = pd.DataFrame({"price": [1.0, 2.0, 3.0, 4.0], "channel": ["1", "2", "web", "3"]})
+    with pytest.raises(InvalidDataError, match=r"row 2, column 'channel' is 'web'; expected a number"):
+        RegressionMixture(1).fit(rows, [1.0, 2.0, 3.0, 5.0])

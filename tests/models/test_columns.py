@@ -9,7 +9,8 @@ import scipy.sparse as sp
 
 import mixtura
 import naive
-from mixtura import Mixture
+from mixtura import Mixture, select
+from mixtura.components import DirichletMultinomial
 from mixtura.exceptions import ConvergenceWarning, DegeneracyWarning, InvalidDataError, InvalidParameterError
 from mixtura.families import (
     Bernoulli,
@@ -586,3 +587,15 @@ def test_samples_look_like_the_model(cls):
         variance = mean * (1.0 - mean) if cls is BernoulliMixture else mean
         # Five standard errors of a mean.
         assert np.all(np.abs(own.mean(axis=0) - mean) < 5 * np.sqrt(variance / len(own)) + 1e-9)
+
+
+@pytest.mark.parametrize("component", [Multinomial(), DirichletMultinomial()])
+def test_samples_of_any_count_mixture_have_the_sizes_seen(component):
+    x = np.random.default_rng(0).multinomial(12, [0.5, 0.3, 0.2], size=80).astype(float)
+    drawn, _ = Mixture(component, 2, random_state=0).fit(x).sample(30)
+    assert (drawn.sum(axis=1) == 12).all()
+
+
+def test_a_sweep_over_a_setting_that_is_not_there():
+    with pytest.raises(InvalidParameterError, match="Mixture has no covariance_type that a sweep could vary"):
+        select(Mixture(Poisson()), counts(), covariance_type=["full"])

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura.exceptions import (
     ConvergenceWarning,
@@ -40,6 +40,7 @@ from mixtura.models._conditional import Conditional
 from mixtura.models._labels import allowed_components
 from mixtura.models._output import Output
 from mixtura.models._predict import Prediction
+from mixtura.models._support import validated
 from mixtura.protocols import Array, Executor
 from mixtura.structures import LatentMixture
 
@@ -89,7 +90,7 @@ class BaseMixture(Prediction, Conditional, Output, DensityMixin, BaseEstimator):
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
         """Rows as a matrix of floats."""
-        return validate_data(
+        return validated(
             self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1
         )
 

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from mixtura.data import count_encoding
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
@@ -15,7 +14,7 @@ from mixtura.inference.initialize import family_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._parameters import ParameterMixture, independent
-from mixtura.models._support import canonical, check_missing, check_support, refuse_missing_sparse
+from mixtura.models._support import canonical, check_missing, check_support, refuse_missing_sparse, validated
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
 
@@ -42,7 +41,7 @@ class ColumnMixture(ParameterMixture):
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
         X = canonical(
-            validate_data(
+            validated(
                 self, X, reset=reset, accept_sparse="csr", dtype=np.float64, ensure_all_finite="allow-nan"
             )
         )

@@ -6,12 +6,11 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from mixtura.exceptions import InvalidDataError
 from mixtura.inference.driver import FitResult
 from mixtura.models._parameters import ParameterMixture
-from mixtura.models._support import canonical, refuse_negative
+from mixtura.models._support import canonical, refuse_negative, validated
 from mixtura.protocols import Array, Component
 
 __all__ = ["CountMixture", "row_totals"]
@@ -27,7 +26,7 @@ class CountMixture(ParameterMixture):
         """Components with the given parameters, shape (K, C)."""
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
-        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=np.float64, ensure_min_samples=1)
+        X = validated(self, X, reset=reset, accept_sparse="csr", dtype=np.float64, ensure_min_samples=1)
         X = canonical(X)
         refuse_negative(self, X, "Remove returns, or give them a category of their own.")
         return X

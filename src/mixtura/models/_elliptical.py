@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from mixtura.components import COVARIANCES, MCLUST, CovarianceModel
 from mixtura.components.eigen import covariance_code, nested_codes
@@ -19,7 +18,7 @@ from mixtura.inference.initialize import component_embeddings, from_responsibili
 from mixtura.inference.problem import Nested, Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture, check_choice
-from mixtura.models._support import check_missing
+from mixtura.models._support import check_missing, validated
 from mixtura.protocols import Array
 from mixtura.structures import Independent, LatentMixture
 
@@ -61,7 +60,7 @@ class EllipticalMixture(BaseMixture):
         check_choice("dtype", self.dtype, ["float64", "float32"])
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
-        X = validate_data(
+        X = validated(
             self,
             X,
             reset=reset,

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array
 
 from mixtura.components.design import dependencies
 from mixtura.components.regression import Regression
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean
 from mixtura.inference.initialize import gaussian_embeddings
+from mixtura.models._support import validated
 from mixtura.protocols import Array, Encoding
 
 __all__ = [
@@ -31,11 +32,11 @@ def covariate_table(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Arr
     settings: dict[str, Any] = {"dtype": np.float64, "ensure_all_finite": "allow-nan", "reset": reset}
     settings["ensure_min_samples"] = 2 if reset else 1
     if y is None and not reset:
-        X = validate_data(estimator, X, **settings)
+        X = validated(estimator, X, **settings)
     else:
         if y is not None:
             _refuse_missing("y", np.atleast_1d(_numbers(y)))
-        X, y = validate_data(estimator, X, y, y_numeric=True, **settings)
+        X, y = validated(estimator, X, y, y_numeric=True, **settings)
         y = np.asarray(y, dtype=np.float64)
     _refuse_missing("X", X, getattr(estimator, "feature_names_in_", None))
     return X, y

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.validation import validate_data
 
 from mixtura.components import hooks
 from mixtura.data import has_missing
@@ -15,6 +17,56 @@ from mixtura.families import ExponentialFamily
 from mixtura.protocols import Array, Component
 
 __all__ = ["canonical", "check_missing", "check_support", "refuse_missing_sparse", "refuse_negative"]
+
+
+def validated(estimator: Any, X: Any, *args: Any, **options: Any) -> Any:
+    """scikit-learn's `validate_data`, whose message about text names the cell.
+
+    Raises
+    ------
+    InvalidDataError
+        At the first text in a table that should hold numbers: row, column and value.
+    ValueError, TypeError
+        As scikit-learn raises them, for everything else.
+    """
+    try:
+        return validate_data(estimator, X, *args, **options)
+    except ValueError as error:
+        found = _first_text(X)
+        if found is None or isinstance(error, InvalidDataError):
+            raise
+        row, column, value = found
+        msg = (
+            f"{type(estimator).__name__}: row {row}, column {column!r} is {value!r}; expected a number. Leave the column out, make "
+            "it numbers, or let Mixture.from_frame (CategoricalMixture for answers) take text as it is."
+        )
+        raise InvalidDataError(msg) from error
+
+
+def _first_text(X: Any) -> tuple[int, Any, str] | None:
+    """Row, column and value of the first text that is no number; None where there is none."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    columns: list[tuple[Any, list[Any]]]
+    if isinstance(frame, nw.DataFrame):
+        columns = [
+            (name, frame[name].to_list()) for name in frame.columns if not frame[name].dtype.is_numeric()
+        ]
+    else:
+        table = np.asarray(X, dtype=object) if not sp.issparse(X) else np.empty((0, 0))
+        columns = list(enumerate(table.T.tolist())) if table.ndim == 2 else []
+    for name, cells in columns:
+        for row, cell in enumerate(cells):
+            if isinstance(cell, str) and not _is_number(cell):
+                return row, name, cell
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_support(estimator: Any, component: Component | ExponentialFamily, X: Any, todo: str = "") -> None:

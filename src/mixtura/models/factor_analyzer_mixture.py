@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura.components.factor_analyzer import FactorAnalyzer
 from mixtura.components.factor_noise import NOISES
@@ -23,7 +23,7 @@ from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture, check_choice
 from mixtura.models._parameters import check_probabilities, independent
-from mixtura.models._support import check_missing
+from mixtura.models._support import check_missing, validated
 from mixtura.protocols import Array, Encoding, Executor
 from mixtura.structures import LatentMixture
 
@@ -187,7 +187,7 @@ class FactorAnalyzerMixture(TransformerMixin, ClassNamePrefixFeaturesOutMixin, B
             raise InvalidParameterError(msg)
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
-        X = validate_data(
+        X = validated(
             self,
             X,
             reset=reset,

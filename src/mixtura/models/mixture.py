@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -20,9 +21,10 @@ from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._base import BaseMixture
+from mixtura.models._counts import row_totals
 from mixtura.models._frame import FrameColumns, described, infer
 from mixtura.models._parameters import independent
-from mixtura.models._support import check_missing, check_support
+from mixtura.models._support import check_missing, check_support, validated
 from mixtura.protocols import Array, Component, Executor
 from mixtura.structures import EqualWeights, Independent, LatentMixture
 
@@ -179,11 +181,10 @@ class Mixture(BaseMixture):
         return np.reshape(X, (-1, 1)) if not sp.issparse(X) and len(shape) == 1 else X
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
-        from sklearn.utils.validation import validate_data
 
         X = self._table(X)
         component = self._component
-        X = validate_data(
+        X = validated(
             self,
             X,
             reset=reset,
@@ -196,7 +197,10 @@ class Mixture(BaseMixture):
         return X
 
     def _problem(self, X: Any, sample_weight: Array | None) -> Problem:
-        component = self._component
+        component: Any = self._component
+        if hooks.is_blank(component) and hasattr(component, "totals"):
+            component = copy.copy(component)
+            component.totals = row_totals(X)  # samples are rows of the sizes seen
         encoding = mixed_encoding(X, sample_weight, hooks.centred_columns(component, X.shape[1]))
         return Problem(
             X,

@@ -121,7 +121,17 @@ def select(
     beside = {**given, "groups": groups, "sample_weight": weight}
     fit_arguments = {name: value for name, value in beside.items() if value is not None}
     factors = None if n_factors is None else sorted({int(q) for q in n_factors})
-    kinds = variants({"covariance_type": covariance_type, "n_factors": factors})
+    varied = {"covariance_type": covariance_type, "n_factors": factors}
+    strange = [
+        name for name, given in varied.items() if given is not None and name not in estimator.get_params()
+    ]
+    if strange:
+        msg = (
+            f"{type(estimator).__name__} has no {strange[0]} that a sweep could vary; expected an estimator with this setting "
+            "(GaussianMixture, StudentTMixture, FactorAnalyzerMixture), or a sweep over n_components alone."
+        )
+        raise InvalidParameterError(msg)
+    kinds = variants(varied)
     found: dict[Variant, list[tuple[Any, dict[str, Any]]]] = {kind: [] for kind in kinds}
     with catch_interrupt() as interruption, _bar(len(values) * len(kinds), show=progress) as bar:
         # Special cases first.
