@@ -99,3 +99,17 @@ def test_earthquakes(table, results, k):
     x = table("earthquakes", ["count"])
     fit = results("poisson_mixtures")["earthquakes"][k - 1]
     reached(PoissonMixture(k, random_state=0, tol=1e-8, max_iter=5000).fit(x), x, fit)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_baskets_of_groceries(shared, results, k):
+    """Flat about the optimum: runs of a thousand steps and more."""
+    x = np.loadtxt(
+        shared / "groceries" / "transaction_level2_binary.csv",
+        delimiter=",",
+        skiprows=1,
+        usecols=range(1, 56),
+    )
+    fit = results("discrete_mixtures")["groceries_level2_bernoulli"]["fits"][k - 1]
+    reached(BernoulliMixture(k, random_state=1, tol=1e-11, n_init=4, max_iter=20_000).fit(x), x, fit)
