@@ -83,7 +83,7 @@ ANYWHERE = {
     "StudentT": (StudentT(), REALS),
     "VonMises": (VonMises(), REALS),
 }
-NO_MARGINAL = {"Dirichlet", "Multinomial", "VonMisesFisher", "SkewNormal"}
+NO_MARGINAL = {"Dirichlet", "Multinomial", "VonMisesFisher"}
 
 
 @pytest.mark.parametrize("name", CASES)

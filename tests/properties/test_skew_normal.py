@@ -13,7 +13,6 @@ from mixtura.components.skew_normal import _beyond, _half_normal
 from mixtura.exceptions import (
     ConvergenceWarning,
     DegenerateComponentError,
-    InvalidDataError,
     InvalidParameterError,
 )
 from mixtura.protocols import Encoding
@@ -176,11 +175,6 @@ def test_moving_the_rows_moves_the_locations():
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------------
-def test_missing_cells_are_refused_by_row_and_column():
-    X = rows()
-    X[7, 1] = np.nan
-    with pytest.raises(InvalidDataError, match=r"row 7, column 1 is missing.*skew-normal"):
-        Mixture(SkewNormal(), 2).fit(X)
 
 
 def test_a_flat_component_is_named():

@@ -49,6 +49,7 @@ from scipy.special import erfcx, log_ndtr
 from mixtura.components.conditioning import by_pattern, normal_given, others, part_of
 from mixtura.components.covariance import CovarianceModel, Full
 from mixtura.components.gaussian import covariance_table
+from mixtura.components.skew_missing import SkewGaps
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics, pack_symmetric
@@ -129,6 +130,8 @@ class SkewNormal:
     centred = True
     #: A step of EM over labels and half-normal variables is no maximisation given the labels.
     exact = False
+    #: Missing cells are left out: some columns of a skew-normal law are skew-normal.
+    marginal = True
     name = "skew-normal"
     support = "finite numbers"
 
@@ -231,8 +234,10 @@ class SkewNormal:
         return self.replace(self.location - by, self.skewness, self.scale)
 
     # --- the pass ---------------------------------------------------------------------------------------------
-    def encode(self, x: Array, encoding: Encoding) -> SkewBlock:
-        """The rows as they are."""
+    def encode(self, x: Array, encoding: Encoding) -> SkewBlock | SkewGaps:
+        """The rows as they are, by pattern where cells may be missing."""
+        if encoding.missing:
+            return SkewGaps(x, encoding)
         return SkewBlock(np.asarray(x, dtype=encoding.dtype))
 
     def conclude(self, x: Array) -> _Scored:
@@ -251,12 +256,16 @@ class SkewNormal:
         scores += _LOG_TWO - 0.5 * n_features * _LOG_TWO_PI + _half_normal(along)
         return _Scored(scores, along, spread)
 
-    def log_prob(self, block: SkewBlock) -> Array:
+    def log_prob(self, block: SkewBlock | SkewGaps) -> Array:
         """Scores, shape (K, B)."""
+        if isinstance(block, SkewGaps):
+            return block.log_prob(self)
         return block.scored(self).log_prob.copy()
 
-    def expected_statistics(self, block: SkewBlock, resp: Array) -> Statistics:
+    def expected_statistics(self, block: SkewBlock | SkewGaps, resp: Array) -> Statistics:
         """Sums weighted by resp (K, B); before there are parameters, those of powers of x from which a start is made."""
+        if isinstance(block, SkewGaps):
+            return block.sums(self, resp)
         x, model = block.x, self.model
         resp = np.asarray(resp, dtype=np.float64)
         weights = resp.sum(axis=0, keepdims=True) if model.pooled else resp
@@ -479,8 +488,18 @@ class SkewNormal:
 
     def _push(self, x: Array) -> Array:
         """E[t] given rows (D, B), shape (K, B)."""
-        _, along, spread = self.conclude(x)
-        return np.asarray(spread[:, None] * _beyond(along)[0])
+        return self.push_moments(self.conclude(x))[0]
+
+    def push_moments(self, scored: _Scored) -> tuple[Array, Array]:
+        """E[t] and E[t^2] of scored rows, shape (K, B)."""
+        first, second = _beyond(scored.along)
+        spread = scored.spread[:, None]
+        return spread * first, spread**2 * second
+
+    def second_form(self, matrix: Array) -> Array:
+        """A sum of products (D, D) in the form that the covariance structure takes."""
+        nothing = np.zeros((len(matrix), 1))
+        return _as_form(matrix, np.atleast_1d(self.model.own_second_order(nothing, np.zeros(1))))
 
     def table(self, names: Sequence[str], origin: Array | None) -> list[tuple[str, str, str, Array]]:
         """Locations, skewnesses and scale matrices, in units of the data."""
