@@ -6,7 +6,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture
-from mixtura.components import Gaussian, SkewNormal
+from mixtura.components import DirichletMultinomial, Gaussian
 from mixtura.models import (
     BernoulliMixture,
     CategoricalMixture,
@@ -69,4 +69,4 @@ def test_estimator_check(estimator, check):
 
 def test_a_mixture_of_anything_says_whether_cells_may_be_missing():
     assert Mixture(Gaussian()).__sklearn_tags__().input_tags.allow_nan
-    assert not Mixture(SkewNormal()).__sklearn_tags__().input_tags.allow_nan
+    assert not Mixture(DirichletMultinomial()).__sklearn_tags__().input_tags.allow_nan
