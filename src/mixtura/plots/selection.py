@@ -93,7 +93,8 @@ def plot_selection(selection: Any, *, ax: Any = None, criterion: str | None = No
     ax.xaxis.get_major_locator().set_params(integer=True)
     style.finish(ax)
     if any(kind is not None for kind in kinds):
-        style.legend_beside(ax, own_figure, title="Covariance", alignment="left")
+        title = "Variant" if any(row.get("n_factors") is not None for row in rows) else "Covariance"
+        style.legend_beside(ax, own_figure, title=title, alignment="left")
     return ax
 
 
