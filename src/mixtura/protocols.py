@@ -167,6 +167,10 @@ class Model(Protocol):
         """Inner product of statistics and parameters."""
         ...
 
+    def penalty(self) -> float:
+        """What the objective is less than the log evidence: KL(posterior || prior), minus a log prior density, or zero."""
+        ...
+
     @property
     def exact(self) -> bool:
         """Whether the step that made this model was an exact maximisation."""
@@ -207,7 +211,15 @@ class Component(Protocol):
       where columns are centred;
     - ``expected_cells(x, resp, encoding)``: what missing (NaN) cells of x are expected to be given the rest of their row, summed
       over resp (K, B): for each column means (B,), probabilities of levels (L, B), or means of exp(i x) for angles x;
-    - ``inseparable``: why some columns have no law without the others, in words; then none of these three is asked for.
+    - ``inseparable``: why some columns have no law without the others, in words; then none of these three is asked for;
+    - ``variational(prior, overall, origin)``, ``penalized(prior, overall, origin)``: blank components of the same kind whose
+      parameters have posterior laws, or that go to the posterior mode; `overall` are the sums of all rows as one component;
+    - ``penalty()``: what the objective is less than the log evidence (structures may have one, too): with a posterior law q the
+      divergence KL(q || prior), at a mode minus the log prior density, without a prior zero.
+
+    Components and structures with posterior laws also have ``point`` (the same without uncertainty), ``draw(rng)`` (one drawn
+    from the posterior) and, components only, ``predictive`` (one that scores by the law of a new row given all rows seen),
+    ``prior_draw(n_components, rng)`` and ``divergences()``, (K,).
     """
 
     @property

@@ -25,6 +25,7 @@ from mixtura.components.covariance import CovarianceModel, Full
 from mixtura.components.partial import BlankBlock, MaskedBlock, PartialBlock
 from mixtura.components.pattern_block import PatternBlock
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
+from mixtura.priors.base import Prior
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics, pack_symmetric
 
@@ -190,6 +191,19 @@ class Gaussian:
         new._factor = new._natural = new._cache_precision = new._distance = None
         new.exact = self.model.regularization == 0.0
         return new
+
+    # --- with a prior -----------------------------------------------------------------------------------------
+    def variational(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> Gaussian:
+        """Blank components whose parameters have posterior laws (:mod:`mixtura.components.gaussian_posterior`)."""
+        from mixtura.components.gaussian_posterior import GaussianPosterior
+
+        return GaussianPosterior(self, prior, overall, origin)
+
+    def penalized(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> Gaussian:
+        """Blank components that go to the mode of their posterior."""
+        from mixtura.components.gaussian_posterior import GaussianMode
+
+        return GaussianMode(self, prior, overall, origin)
 
     # --- the pass ---------------------------------------------------------------------------------------------
     def needs_own_origin(self, encoding: Encoding) -> bool:

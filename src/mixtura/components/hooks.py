@@ -13,6 +13,7 @@ import numpy as np
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array, Component, Encoding
+from mixtura.statistics import Statistics
 
 __all__ = [
     "Parameter",
@@ -30,8 +31,11 @@ __all__ = [
     "open_components",
     "outside",
     "part",
+    "penalized",
+    "penalty",
     "restricted",
     "table",
+    "variational",
 ]
 
 
@@ -127,6 +131,52 @@ def table(component: Component, names: Sequence[str], origin: Array | None) -> l
     """Parameters by name; empty where the component does not say."""
     make = getattr(component, "table", None)
     return [] if make is None else [Parameter(*row) for row in make(names, origin)]
+
+
+# --- with a prior -----------------------------------------------------------------------------------------------------
+def variational(component: Any, prior: Any, overall: Statistics, origin: Array | None) -> Any:
+    """Blank components of the same kind whose parameters have posterior laws.
+
+    Parameters
+    ----------
+    component : Component
+        Blank; only its settings matter.
+    prior : Prior, mapping of Prior, or None
+        Of the parameters; None is a weak default made from `overall`.
+    overall : Statistics
+        Sums of all rows as one component.
+    origin : ndarray, shape (D,), or None
+        Where the rows' origin lies.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the component has no conjugate prior, or a hyper-parameter is out of its domain.
+    """
+    return _with_prior(component, "variational")(prior, overall, origin)
+
+
+def penalized(component: Any, prior: Any, overall: Statistics, origin: Array | None) -> Any:
+    """Blank components of the same kind that go to the mode of their posterior; parameters as of `variational`."""
+    return _with_prior(component, "penalized")(prior, overall, origin)
+
+
+def penalty(component: Any) -> float:
+    """What the objective is less than the log evidence because of this component (or structure)."""
+    own = getattr(component, "penalty", None)
+    return 0.0 if own is None else float(own())
+
+
+def _with_prior(component: Any, name: str) -> Any:
+    make = getattr(component, name, None)
+    if make is None:
+        kind = str(getattr(component, "name", type(component).__name__))
+        msg = (
+            f"The {kind} component has no conjugate prior, so it has no Bayesian fit. Expected Gaussian components, a family with one "
+            "(Bernoulli, Categorical, Poisson, ...; see docs/bayesian.md), or a Product of these."
+        )
+        raise InvalidParameterError(msg)
+    return make
 
 
 # --- some columns from others -------------------------------------------------------------------------------------

@@ -226,6 +226,58 @@ class Product:
         """Those of all blocks."""
         return sum(one.n_parameters() for one in self.blocks.values())
 
+    # --- with priors ------------------------------------------------------------------------------------------
+    def variational(self, prior: Any, overall: Statistics, origin: Array | None) -> Self:
+        """Every block with posterior laws; `prior` maps names of blocks to priors (others have default ones)."""
+        return self._bayesian(hooks.variational, prior, overall, origin)
+
+    def penalized(self, prior: Any, overall: Statistics, origin: Array | None) -> Self:
+        """Every block at the mode of its posterior; parameters as of `variational`."""
+        return self._bayesian(hooks.penalized, prior, overall, origin)
+
+    def _bayesian(
+        self, make: Callable[..., Any], prior: Any, overall: Statistics, origin: Array | None
+    ) -> Self:
+        given = {} if prior is None else prior
+        if not isinstance(given, Mapping) or set(given) - set(self.blocks):
+            wrong = sorted(set(given) - set(self.blocks)) if isinstance(given, Mapping) else given
+            msg = f"The prior of the product is {wrong!r}; expected a mapping whose keys are among its blocks {list(self.blocks)}."
+            raise InvalidParameterError(msg)
+
+        def change(part: _Part) -> Any:
+            own = None if origin is None else origin[part.columns]
+            return _told(
+                part, partial(make, part.component, given.get(part.name), overall.parts[part.name], own)
+            )
+
+        return self._each(change)
+
+    def penalty(self) -> float:
+        """The blocks' added."""
+        return sum(hooks.penalty(one) for one in self.blocks.values())
+
+    def divergences(self) -> Array:
+        """The blocks' added, shape (K,)."""
+        return np.asarray(sum(one.divergences() for one in self.blocks.values()))
+
+    @property
+    def point(self) -> Self:
+        """Every block without uncertainty."""
+        return self._each(lambda part: part.component.point)
+
+    @property
+    def predictive(self) -> Self:
+        """Every block as the law of a new row: parameters of blocks are independent in the posterior."""
+        return self._each(lambda part: part.component.predictive)
+
+    def draw(self, rng: np.random.Generator) -> Self:
+        """Every block drawn from its posterior."""
+        return self._each(lambda part: part.component.draw(rng))
+
+    def prior_draw(self, n_components: int, rng: np.random.Generator) -> Self:
+        """Every block drawn from its prior."""
+        return self._each(lambda part: part.component.prior_draw(n_components, rng))
+
     # --- the pass ---------------------------------------------------------------------------------------------
     def needs_own_origin(self, encoding: Encoding) -> bool:
         """Whether a block asks for it."""

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.exceptions import InvalidParameterError
+from mixtura.priors.base import Conjugate, Prior
 from mixtura.protocols import Array
 
 __all__ = ["FLOOR", "ColumnFamily", "ExponentialFamily"]
@@ -111,6 +112,33 @@ class ExponentialFamily(ABC):
         """The parameters that a user reads: name, column, values (K,)."""
         mean = self.mean_from_natural(natural)
         return [("mean", label, mean[:, p]) for p, label in enumerate(self.labels(names))]
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> Conjugate:
+        """The conjugate law of the natural parameters, where it has expectations in closed form.
+
+        Parameters
+        ----------
+        prior : Prior or None
+            Of the user; None is a weak default made from `mean`.
+        mean : ndarray, shape (P,)
+            Mean parameters of all rows together.
+
+        Returns
+        -------
+        Conjugate
+            With hyper-parameters before any data.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the family has none, or the prior is of another kind or out of its domain.
+        """
+        msg = (
+            f"The {self.name} family has no conjugate prior with expectations in closed form, so it has no Bayesian fit. Expected "
+            "Bernoulli, binomial, geometric, categorical, multinomial, Poisson, exponential, normal or log-normal columns, or "
+            "Gaussian components."
+        )
+        raise InvalidParameterError(msg)
 
     def tilted(self, mean: Array, tilt: Array) -> Array:
         """Mean parameters (P,) of half a component that is split: moved by `tilt`, linearly, and still inside."""

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
 from mixtura.families._base import ColumnFamily, ExponentialFamily
+from mixtura.priors.base import Conjugate, Prior
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
 
@@ -149,6 +150,33 @@ class FamilyComponents:
         new._natural = np.asarray(natural, dtype=np.float64)
         return new
 
+    def variational(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> FamilyComponents:
+        """Blank components whose parameters have posterior laws.
+
+        Parameters
+        ----------
+        prior : Prior or None
+            Of the family's parameters; None is a weak default.
+        overall : Statistics
+            Sums of all rows as one component, from which defaults are made.
+        origin : ndarray, shape (D,), or None
+            Where the rows' origin lies; families take rows as they are.
+        """
+        from mixtura.families._posterior import FamilyPosterior
+
+        return FamilyPosterior(self, self._law(prior, overall))
+
+    def penalized(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> FamilyComponents:
+        """Blank components that go to the mode of their posterior; parameters as of `variational`."""
+        from mixtura.families._posterior import FamilyMode
+
+        return FamilyMode(self, self._law(prior, overall))
+
+    def _law(self, prior: Prior | None, overall: Statistics) -> Conjugate:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.nan_to_num((overall["sum_t"] / self._exposures(overall))[0])
+        return self.family.conjugate(prior, mean)
+
     def from_mean(self, mean: Array) -> Self:
         """The same family with the given mean parameters, shape (K, P)."""
         return self.replace(self.family.natural_from_mean(np.asarray(mean, dtype=np.float64)))
@@ -177,8 +205,12 @@ class FamilyComponents:
         """e A(eta), shape (K, 1) or (K, B)."""
         if exposure is not None and exposure.ndim == 2:
             return np.asarray(self._by_column() @ exposure)
-        whole = self.family.log_normalizer(self.natural)[:, None]
+        whole = self._whole()[:, None]
         return whole if exposure is None else whole * exposure
+
+    def _whole(self) -> Array:
+        """A of all columns together, shape (K,)."""
+        return self.family.log_normalizer(self.natural)
 
     def _by_column(self) -> Array:
         """A of every column, shape (K, V)."""
@@ -224,7 +256,7 @@ class FamilyComponents:
         inner = np.sum(np.where(stats["sum_t"] == 0, 0.0, self.natural) * stats["sum_t"])
         if exposure.ndim == 2:
             return float(inner - np.sum(exposure * self._by_column()))
-        return float(inner - exposure @ self.family.log_normalizer(self.natural))
+        return float(inner - exposure @ self._whole())
 
     def _exposures(self, stats: Statistics) -> Array:
         """What the sums of T are divided by for the mean, shape (K, 1) or (K, P)."""

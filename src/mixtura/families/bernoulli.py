@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from scipy.special import expit, logit
 
 from mixtura.families._base import FLOOR, ColumnFamily
+from mixtura.priors import BetaOfOdds, BetaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Bernoulli"]
@@ -70,6 +71,10 @@ class Bernoulli(ColumnFamily):
     def expected(self, natural: Array) -> list[Array]:
         """Probabilities of a 1."""
         return list(self.mean_from_natural(natural).T)
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> BetaOfOdds:
+        """Beta laws of the probabilities."""
+        return BetaOfOdds.of(*BetaPrior.taken(prior, self.name).checked(len(mean)), 1.0)
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of 0 and 1, shape (n, D)."""

@@ -14,6 +14,7 @@ from scipy.special import betaln, expit, logit
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.families._base import FLOOR, ColumnFamily
+from mixtura.priors import BetaOfOdds, BetaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Binomial"]
@@ -109,6 +110,10 @@ class Binomial(ColumnFamily):
     def known(self, natural: Array, given: Array) -> tuple[ColumnFamily, Array]:
         """Fixed trials."""
         return type(self)(int(given[0])), natural
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> BetaOfOdds:
+        """Beta laws of the probabilities."""
+        return BetaOfOdds.of(*BetaPrior.taken(prior, self.name).checked(len(mean)), self._fixed)
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of successes, followed by one trial where rows have their own, shape (n, D)."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families._base import FLOOR, ColumnFamily
+from mixtura.priors import DirichletOfLevels, DirichletPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Categorical", "raised"]
@@ -125,6 +126,11 @@ class Categorical(ColumnFamily):
     def restricted(self, columns: Sequence[int] | Array) -> Self:
         """Levels of these columns."""
         return type(self)([self.levels[int(column)] for column in columns])
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> DirichletOfLevels:
+        """Dirichlet laws of the probabilities."""
+        concentration = DirichletPrior.taken(prior, self.name).checked(len(mean))
+        return DirichletOfLevels.of(concentration, self.columns(len(self.levels)))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of levels, shape (n, D)."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from mixtura.families._base import ColumnFamily
 from mixtura.families._solvers import SMALLEST, exponential, named
+from mixtura.priors import GammaOfRate, GammaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Exponential"]
@@ -61,6 +62,12 @@ class Exponential(ColumnFamily):
     def expected(self, natural: Array) -> list[Array]:
         """Means."""
         return list(self.mean_from_natural(natural).T)
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> GammaOfRate:
+        """Gamma laws of the rates."""
+        with np.errstate(divide="ignore"):
+            rates = np.where(mean > 0, 1.0 / mean, 1.0)
+        return GammaOfRate.of(*GammaPrior.taken(prior, self.name).checked(rates))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of times, shape (n, D)."""

@@ -9,6 +9,7 @@ from scipy.special import log_expit
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.families._base import FLOOR, ColumnFamily
+from mixtura.priors import BetaOfFailures, BetaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Geometric"]
@@ -70,6 +71,10 @@ class Geometric(ColumnFamily):
     def expected(self, natural: Array) -> list[Array]:
         """Mean numbers of failures, from the first value on."""
         return list(self.mean_from_natural(natural).T + self.first)
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> BetaOfFailures:
+        """Beta laws of the probabilities of success."""
+        return BetaOfFailures.of(*BetaPrior.taken(prior, self.name).checked(len(mean)))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of waiting times, shape (n, D)."""

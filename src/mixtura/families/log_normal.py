@@ -12,6 +12,7 @@ import numpy as np
 
 from mixtura.families._pairs import PairFamily, halves
 from mixtura.families._solvers import EQUAL, exponential, named
+from mixtura.priors import NormalGamma, NormalGammaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["LogNormal"]
@@ -72,6 +73,11 @@ class LogNormal(PairFamily):
         """Means of the values (not of the logarithms)."""
         mean, variance = _moments(natural)
         return list(exponential(mean + 0.5 * variance).T)
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> NormalGamma:
+        """Normal-Gamma laws of mean and precision of the logarithms."""
+        first, second = halves(mean)
+        return NormalGammaPrior.taken(prior, self.name).law(first, second, self.columns(len(first)))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, D)."""

@@ -16,6 +16,7 @@ from scipy.special import gammaln, logsumexp
 
 from mixtura.families._base import ExponentialFamily
 from mixtura.families._components import FamilyBlock, FamilyComponents
+from mixtura.priors import DirichletOfLevels, DirichletPrior, Prior
 from mixtura.protocols import Array, Encoding
 
 __all__ = ["Multinomial", "MultinomialComponents", "hellinger"]
@@ -67,6 +68,11 @@ class Multinomial(ExponentialFamily):
     def mean_from_natural(self, natural: Array) -> Array:
         """Shares."""
         return np.asarray(np.exp(natural - logsumexp(natural, axis=1, keepdims=True)))
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> DirichletOfLevels:
+        """Dirichlet laws of the probabilities."""
+        concentration = DirichletPrior.taken(prior, self.name).checked(len(mean))
+        return DirichletOfLevels.of(concentration, np.zeros(len(mean), dtype=np.intp))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Single draws, shape (n, C); `MultinomialComponents` draws rows of a given total."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mixtura.families._base import ColumnFamily
+from mixtura.priors import NormalGamma, NormalGammaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Normal"]
@@ -59,6 +60,10 @@ class Normal(ColumnFamily):
     def expected(self, natural: Array) -> list[Array]:
         """Means."""
         return [self.mean_from_natural(natural)[:, 0]]
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> NormalGamma:
+        """Normal-Gamma law of mean and precision."""
+        return NormalGammaPrior.taken(prior, self.name).law(mean[:1], mean[1:], self.columns(1))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows, shape (n, 1)."""

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from scipy.special import gammaln, xlogy
 
 from mixtura.families._base import FLOOR, ColumnFamily
+from mixtura.priors import GammaOfMean, GammaPrior, Prior
 from mixtura.protocols import Array
 
 __all__ = ["Poisson"]
@@ -111,6 +112,10 @@ class Poisson(ColumnFamily):
     def known(self, natural: Array, given: Array) -> tuple[ColumnFamily, Array]:
         """Rates times the exposure."""
         return type(self)(fractions=self.fractions), natural + np.log(given[0])
+
+    def conjugate(self, prior: Prior | None, mean: Array) -> GammaOfMean:
+        """Gamma laws of the rates."""
+        return GammaOfMean.of(*GammaPrior.taken(prior, self.name).checked(mean))
 
     def sample(self, natural: Array, n: int, rng: np.random.Generator) -> Array:
         """Rows of counts, followed by an exposure of 1 where there is one, shape (n, D)."""

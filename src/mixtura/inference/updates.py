@@ -1,7 +1,8 @@
 """Updates: how statistics become the next model, and the one policy for degenerate components.
 
 EM is `Maximization()`; MAP is the same with a prior in the form of statistics seen earlier, because a conjugate
-prior *is* such statistics.
+prior *is* such statistics. Variational Bayes is the same again: its components and structure hold posterior laws, score with
+expected parameters, and say their divergence from the prior (`Model.penalty`).
 """
 
 from __future__ import annotations
@@ -168,8 +169,9 @@ class Maximization:
         return self.prior
 
     def objective(self, state: Statistics | None, model: Model, stats: Statistics) -> float:
-        """Log evidence, plus the log prior up to a constant."""
-        return stats.log_evidence if state is None else stats.log_evidence + model.expected_log_prob(state)
+        """Log evidence less the model's own penalty (docs/bayesian.md), plus the log prior of pseudo-rows up to a constant."""
+        own = stats.log_evidence - model.penalty()
+        return own if state is None else own + model.expected_log_prob(state)
 
     def step(self, state: Statistics | None, model: Model, stats: Statistics) -> UpdateStep:
         """Maximize; where components are degenerate, repair by the policy and say so."""

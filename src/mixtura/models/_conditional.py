@@ -87,7 +87,7 @@ class Conditional(Imputing):
             msg = f"columns is {columns!r}; expected at least one name or number."
             raise InvalidParameterError(msg)
         weights = np.asarray(self.weights_, dtype=np.float64)
-        components = hooks.restricted(self._model().components, index)
+        components = hooks.restricted(self._model().point.components, index)
         told = ", ".join(str(self._called(column)) for column in index)
         return self._inheriting(
             self._with_components(components, weights, index), index, f"marginal of {told}"
@@ -140,7 +140,7 @@ class Conditional(Imputing):
         if not rest.size:
             msg = f"given names all {len(index)} columns; expected at least one that is not known. Leave one out."
             raise InvalidParameterError(msg)
-        model = self._model()
+        model = self._model().point
         known = hooks.restricted(model.components, index)
         self._check_possible(model.components, known, index, values)
         about = values if model.encoding.origin is None else values - model.encoding.origin[index]

@@ -33,7 +33,7 @@ class Imputing:
 
     @abstractmethod
     def _batches(
-        self, X: Any, sample_weight: Array | None = None
+        self, X: Any, sample_weight: Array | None = None, model: LatentMixture | None = None
     ) -> Iterator[tuple[slice, Batch, LatentMixture]]:
         """Blocks of rows with the fitted model and where they belong."""
 
@@ -92,7 +92,7 @@ class Imputing:
         rows = self._incomplete(X)
         filled, gaps = np.array(rows), np.isnan(rows)
         if gaps.any():
-            for where, batch, model in self._batches(rows):
+            for where, batch, model in self._batches(rows, model=self._model().point):
                 some = np.flatnonzero(np.isnan(batch.x).any(axis=0))
                 if some.size:
                     filled[where.start + some] = self._completed(where, some, batch, model).T

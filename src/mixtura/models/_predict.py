@@ -44,10 +44,10 @@ class Prediction(Uncertainty):
         """Weights as an array, or None."""
 
     def _batches(
-        self, X: Any, sample_weight: Array | None = None
+        self, X: Any, sample_weight: Array | None = None, model: LatentMixture | None = None
     ) -> Iterator[tuple[slice, Batch, LatentMixture]]:
-        """Blocks of rows with the fitted model and where they belong."""
-        model = self._model()
+        """Blocks of rows with the fitted model (or another one) and where they belong."""
+        model = self._model() if model is None else model
         model = replace(model, encoding=replace(model.encoding, missing=has_missing(X)))
         problem = Problem(
             X,
@@ -76,17 +76,17 @@ class Prediction(Uncertainty):
         found = getattr(model.structure, "log_weights")  # noqa: B009 - not part of the Structure contract
         return np.asarray(found(batch.covariates) if callable(found) else found)
 
-    def _joint(self, X: Any) -> Iterator[tuple[slice, Array]]:
-        """log p(x, component) of blocks of rows, shape (K, B)."""
-        for rows, batch, model in self._batches(X):
-            scores = model.components.log_prob(model.components.encode(batch.x, model.encoding))
-            log_weights = self._row_log_weights(rows, batch, model)
+    def _joint(self, X: Any, model: LatentMixture | None = None) -> Iterator[tuple[slice, Array]]:
+        """log p(x, component) of blocks of rows, shape (K, B), under the fitted model or another one."""
+        for rows, batch, used in self._batches(X, model=model):
+            scores = used.components.log_prob(used.components.encode(batch.x, used.encoding))
+            log_weights = self._row_log_weights(rows, batch, used)
             scores += log_weights[:, None] if log_weights.ndim == 1 else log_weights
             yield rows, scores
 
-    def _score_rows(self, X: Any) -> Array:
+    def _score_rows(self, X: Any, model: LatentMixture | None = None) -> Array:
         evidence = np.empty(X.shape[0], dtype=X.dtype)
-        for rows, joint in self._joint(X):
+        for rows, joint in self._joint(X, self._model().predictive if model is None else model):
             evidence[rows] = logsumexp(joint, axis=0)
         return evidence
 
@@ -159,7 +159,7 @@ class Prediction(Uncertainty):
             raise InvalidParameterError(msg)
         if not hasattr(self, "_sampler"):
             self._sampler = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        rng, model = self._sampler, self._model()
+        rng, model = self._sampler, self._model().point
         weights = np.asarray(self.weights_, dtype=np.float64)
         labels = rng.choice(len(weights), size=n_samples, p=weights / weights.sum())
         rows = np.empty((n_samples, model.encoding.n_features))
@@ -173,7 +173,7 @@ class Prediction(Uncertainty):
     def n_parameters(self) -> int:
         """Free parameters of the fitted model."""
         check_is_fitted(self)
-        return self._model().n_parameters()
+        return self._model().point.n_parameters()
 
     def _totals(self, X: Any, sample_weight: Any) -> tuple[float, float, float]:
         """Log-likelihood, number of units and sum of the logs of the largest responsibilities."""
@@ -182,7 +182,7 @@ class Prediction(Uncertainty):
         weight = self._check_weight(sample_weight, X.shape[0])
         weight = np.ones(X.shape[0]) if weight is None else weight
         log_likelihood = certainty = 0.0
-        for rows, joint in self._joint(X):
+        for rows, joint in self._joint(X, self._model().point):
             evidence = logsumexp(joint, axis=0)
             log_likelihood += float(evidence @ weight[rows])
             certainty += float((joint.max(axis=0) - evidence) @ weight[rows])

@@ -57,7 +57,7 @@ def _parameters(mixture: Any) -> list[hooks.Parameter]:
     """The parameters of the components, by name; in the mixture's own words where it has any."""
     if hasattr(mixture, "_parameter_table"):
         return [hooks.Parameter(*row) for row in mixture._parameter_table()]
-    model = mixture._model()
+    model = mixture._model().point
     return hooks.table(model.components, _names(mixture), model.encoding.origin)
 
 

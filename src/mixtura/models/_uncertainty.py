@@ -162,7 +162,7 @@ class Uncertainty:
 
     def _learned(self, X: Any, sample_weight: Any, *, labels: Any = None) -> tuple[LatentMixture, Problem]:
         """The fitted model and the problem that it solves, on validated rows."""
-        X, model = self._validate(X, reset=False), self._model()
+        X, model = self._validate(X, reset=False), self._model().point
         problem = self._problem(X, self._check_weight(sample_weight, X.shape[0]))
         return model, problem.restricted(allowed_components(labels, X.shape[0], model.n_components))
 
@@ -267,7 +267,7 @@ class Uncertainty:
         """The law of a row of which nothing else is known: population weights."""
         from mixtura.models._parameters import independent
 
-        model = self._model()
+        model = self._model().point
         return LatentMixture(model.components, independent(np.asarray(self.weights_)), model.encoding)
 
     def _generator(self, random_state: Any) -> np.random.Generator:

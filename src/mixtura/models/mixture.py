@@ -1,4 +1,7 @@
-"""A mixture of any component, with the familiar methods."""
+"""A mixture of any component, with the familiar methods.
+
+Long, because every parameter and method of the class is documented in one place.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,25 @@ from mixtura.data import mixed_encoding
 from mixtura.data.frames import frame_like, make_frame
 from mixtura.exceptions import InvalidParameterError
 from mixtura.families import ExponentialFamily, FamilyComponents
+from mixtura.inference.bayesian import INFERENCES, Likelihood, PosteriorMode, Treatment, Variational
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._base import BaseMixture
+from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._bayesian import Bayesian
 from mixtura.models._counts import row_totals
 from mixtura.models._frame import FrameColumns, described, infer
 from mixtura.models._parameters import independent
 from mixtura.models._support import check_missing, check_support, validated
+from mixtura.priors import Prior
 from mixtura.protocols import Array, Component, Executor
 from mixtura.structures import EqualWeights, Independent, LatentMixture
 
 __all__ = ["Mixture"]
 
 
-class Mixture(BaseMixture):
+class Mixture(Bayesian, BaseMixture):
     """Mixture of K components of any kind: one object says what they are, everything else is the same.
 
     Parameters
@@ -43,6 +49,16 @@ class Mixture(BaseMixture):
         K; where `components` has parameters, their number.
     equal_weights : bool, default False
         Whether all components weigh 1 / K, and weights are not learnt.
+    inference : {"em", "map", "variational"}, optional
+        Maximum likelihood; the mode of the posterior; posterior laws of all parameters (variational Bayes). None is "variational"
+        where a prior is given, else "em".
+    prior : Prior, or mapping of str to Prior, optional
+        Of the components' parameters (:mod:`mixtura.priors`); of a `Product` a mapping from blocks. None is a weak default made
+        from the data's scale (docs/bayesian.md).
+    weights_prior : DirichletPrior, DirichletProcessPrior or PitmanYorPrior, optional
+        Of the weights. None is `DirichletPrior(1 / K)` for posterior laws and flat for the mode.
+    empirical_bayes : bool, default False
+        Whether the hyper-parameters of the weights' prior are learnt by raising the bound.
     frame : FrameColumns, optional
         How the columns of a data frame become numbers; `from_frame` makes it.
     tol, max_iter, n_init, init_params, random_state, warm_start, verbose, on_degenerate, time_budget, callbacks, executor
@@ -69,7 +85,18 @@ class Mixture(BaseMixture):
     """
 
     _saved_arrays = ("weights_",)
-    _saved_objects = ("components", "frame", "_components", "origin_", "_encoding")
+    _saved_objects = (
+        "components",
+        "prior",
+        "weights_prior",
+        "frame",
+        "_components",
+        "_weights_law",
+        "origin_",
+        "_encoding",
+    )
+
+    _weights_law: Any = None  # of the weights, where they have a posterior law or a prior
 
     def __init__(
         self,
@@ -77,6 +104,10 @@ class Mixture(BaseMixture):
         n_components: int = 1,
         *,
         equal_weights: bool = False,
+        inference: str | None = None,
+        prior: Any = None,
+        weights_prior: Prior | None = None,
+        empirical_bayes: bool = False,
         frame: FrameColumns | None = None,
         tol: float = 1e-5,
         max_iter: int = 1000,
@@ -93,6 +124,10 @@ class Mixture(BaseMixture):
         self.components = components
         self.n_components = n_components
         self.equal_weights = equal_weights
+        self.inference = inference
+        self.prior = prior
+        self.weights_prior = weights_prior
+        self.empirical_bayes = empirical_bayes
         self.frame = frame
         self.tol = tol
         self.max_iter = max_iter
@@ -202,7 +237,7 @@ class Mixture(BaseMixture):
             component = copy.copy(component)
             component.totals = row_totals(X)  # samples are rows of the sizes seen
         encoding = mixed_encoding(X, sample_weight, hooks.centred_columns(component, X.shape[1]))
-        return Problem(
+        problem = Problem(
             X,
             sample_weight,
             encoding,
@@ -212,6 +247,26 @@ class Mixture(BaseMixture):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
+        return self._treatment()(problem)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.inference is not None:
+            check_choice("inference", self.inference, INFERENCES)
+
+    def _treatment(self) -> Treatment:
+        """How parameters are treated: what `inference` and the priors say."""
+        given = self.prior is not None or self.weights_prior is not None
+        kind = ("variational" if given else "em") if self.inference is None else self.inference
+        if kind == "em" and (given or self.empirical_bayes):
+            msg = "inference is 'em', but a prior is given; expected 'variational' or 'map' with a prior, or neither."
+            raise InvalidParameterError(msg)
+        makers: dict[str, Callable[[], Treatment]] = {
+            "em": Likelihood,
+            "map": lambda: PosteriorMode(self.prior, self.weights_prior),
+            "variational": lambda: Variational(self.prior, self.weights_prior, self.empirical_bayes),
+        }
+        return makers[kind]()
 
     # --- some columns from others -----------------------------------------------------------------------------
     def _incomplete(self, X: Any) -> Array:
@@ -256,6 +311,10 @@ class Mixture(BaseMixture):
         start = problem.components
         return LatentMixture(start, self._structure(np.ones(start.n_components)), problem.encoding)
 
+    def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
+        start = super()._start(problem, rng)
+        return None if start is None else self._treatment().start(problem, start)
+
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
         if not isinstance(other, Mixture):
             msg = f"init_params is a fitted {type(other).__name__}; expected a fitted Mixture of the same components."
@@ -269,13 +328,16 @@ class Mixture(BaseMixture):
     def _publish(self, result: FitResult) -> None:
         self.weights_ = result.model.structure.weights
         self._components = result.model.components
+        law = result.model.structure
+        self._weights_law = law if hasattr(law, "point") else None
         self.origin_ = result.model.encoding.origin
         self._encoding = result.model.encoding
 
     def _model(self) -> LatentMixture:
         with np.errstate(divide="ignore"):
             structure = EqualWeights(len(self.weights_)) if self.equal_weights else independent(self.weights_)
-            return LatentMixture(self._components, structure, self._encoding)
+            law = structure if self._weights_law is None else self._weights_law
+            return LatentMixture(self._components, law, self._encoding)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,10 +1,22 @@
 """Laws of the hidden state, and the model that joins one to components."""
 
 from mixtura.structures.concomitant import Concomitant
+from mixtura.structures.dirichlet_weights import DirichletMode, DirichletWeights
 from mixtura.structures.equal_weights import EqualWeights
 from mixtura.structures.grouped import Grouped
 from mixtura.structures.grouped_plug_in import GroupedPlugIn
 from mixtura.structures.independent import Independent
 from mixtura.structures.latent_mixture import LatentMixture
+from mixtura.structures.stick_breaking import StickBreaking
 
-__all__ = ["Concomitant", "EqualWeights", "Grouped", "GroupedPlugIn", "Independent", "LatentMixture"]
+__all__ = [
+    "Concomitant",
+    "DirichletMode",
+    "DirichletWeights",
+    "EqualWeights",
+    "Grouped",
+    "GroupedPlugIn",
+    "Independent",
+    "LatentMixture",
+    "StickBreaking",
+]

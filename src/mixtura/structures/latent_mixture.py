@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from mixtura.components import hooks
 from mixtura.exceptions import InvalidDataError
 from mixtura.kernels import fused
 from mixtura.protocols import Array, Batch, Component, Encoding, Inference, Memory, Structure
@@ -61,6 +62,38 @@ class LatentMixture:
     def regularized(self) -> bool:
         """Whether the components add to their variances, which can lower the likelihood a little in every step."""
         return bool(getattr(self.components, "regularized", False))
+
+    def penalty(self) -> float:
+        """What the objective is less than the log evidence: of both parts (`protocols.Model`)."""
+        return hooks.penalty(self.components) + hooks.penalty(self.structure)
+
+    @property
+    def point(self) -> Self:
+        """The same without uncertainty of parameters: posterior means in the place of laws."""
+        return replace(
+            self,
+            components=_or_itself(self.components, "point"),
+            structure=_or_itself(self.structure, "point"),
+        )
+
+    @property
+    def predictive(self) -> Self:
+        """A model that scores by the law of a new row given all rows seen."""
+        return replace(
+            self,
+            components=_or_itself(self.components, "predictive"),
+            structure=_or_itself(self.structure, "point"),
+        )
+
+    def draw(self, rng: np.random.Generator) -> Self:
+        """A model whose parameters are drawn from their posterior laws; those without one stay as they are."""
+        parts = (getattr(part, "draw", None) for part in (self.components, self.structure))
+        drawn = [None if make is None else make(rng) for make in parts]
+        return replace(
+            self,
+            components=self.components if drawn[0] is None else drawn[0],
+            structure=self.structure if drawn[1] is None else drawn[1],
+        )
 
     def n_parameters(self) -> int:
         """Free parameters of components and structure."""
@@ -151,6 +184,11 @@ class LatentMixture:
         return replace(
             self, components=self.components.take(components), structure=self.structure.take(components)
         )
+
+
+def _or_itself(part: Any, name: str) -> Any:
+    """What a part with a posterior law has under that name; a part without one is that itself."""
+    return getattr(part, name, part)
 
 
 def restricted(scores: Array, batch: Batch) -> Array:

@@ -1,0 +1,182 @@
+"""What is put in the place of maximum likelihood: components and a structure with priors, for the same driver and update.
+
+The three ways are objects that turn one learning problem into another; nothing else in the library knows which one was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from mixtura.components import hooks
+from mixtura.exceptions import InvalidParameterError
+from mixtura.inference.problem import Problem
+from mixtura.priors import DirichletPrior, PitmanYorPrior, Prior
+from mixtura.protocols import Array
+from mixtura.statistics import Statistics, total
+from mixtura.structures import DirichletMode, DirichletWeights, EqualWeights, LatentMixture, StickBreaking
+
+__all__ = ["INFERENCES", "Likelihood", "PosteriorMode", "Treatment", "Variational", "absorbed", "overall"]
+
+
+class Treatment(Protocol):
+    """How parameters are treated."""
+
+    def __call__(self, problem: Problem) -> Problem:
+        """The problem with priors."""
+        ...
+
+    def start(self, problem: Problem, model: LatentMixture) -> LatentMixture:
+        """A given model as a start of the problem with priors."""
+        ...
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Maximum likelihood: no priors."""
+
+    def __call__(self, problem: Problem) -> Problem:
+        """The problem as it is."""
+        return problem
+
+    def start(self, problem: Problem, model: LatentMixture) -> LatentMixture:
+        """The model as it is."""
+        return model
+
+
+class _WithPriors:
+    """What the other two share."""
+
+    def start(self, problem: Problem, model: LatentMixture) -> LatentMixture:
+        """The first step from the model's responsibilities."""
+        return absorbed(problem, model)
+
+
+@dataclass(frozen=True)
+class Variational(_WithPriors):
+    """Posterior laws of all parameters.
+
+    Parameters
+    ----------
+    prior : Prior, mapping of Prior, or None
+        Of the components' parameters; None is a weak default made from all rows.
+    weights : DirichletPrior, PitmanYorPrior (or DirichletProcessPrior), or None
+        Of the weights; None is `DirichletPrior(1 / K)`, under which superfluous components lose their rows.
+    learn : bool, default False
+        Whether the concentration (and discount) of the weights' prior are learnt.
+    """
+
+    prior: Any = None
+    weights: Prior | None = None
+    learn: bool = False
+
+    def __call__(self, problem: Problem) -> Problem:
+        """The problem whose components and weights have posterior laws."""
+        components = hooks.variational(
+            problem.components, self.prior, overall(problem), problem.encoding.origin
+        )
+        return replace(problem, components=components, structure=self.structure(problem))
+
+    def structure(self, problem: Problem) -> Callable[[Array], Any]:
+        """What makes a law of the weights of counts."""
+        if isinstance(problem.structure(np.ones(1)), EqualWeights):
+            return problem.structure
+        weights = DirichletPrior(1.0 / problem.n_components) if self.weights is None else self.weights
+        if isinstance(weights, PitmanYorPrior):
+            process = weights
+            return lambda counts: StickBreaking(
+                len(counts), process.concentration, process.discount, learn=self.learn
+            ).maximize(Statistics({"count": np.asarray(counts, dtype=np.float64)}))
+        prior = _symmetric(weights, problem.n_components)
+        return lambda counts: DirichletWeights(prior(len(counts)), learn=self.learn).maximize(
+            Statistics({"count": np.asarray(counts, dtype=np.float64)})
+        )
+
+
+@dataclass(frozen=True)
+class PosteriorMode(_WithPriors):
+    """The mode of the posterior density of the usual parameters (MAP).
+
+    Parameters
+    ----------
+    prior : Prior, mapping of Prior, or None
+        As for `Variational`.
+    weights : DirichletPrior or None
+        Of the weights; None is flat.
+    """
+
+    prior: Any = None
+    weights: Prior | None = None
+
+    def __call__(self, problem: Problem) -> Problem:
+        """The problem whose components and weights go to the mode."""
+        components = hooks.penalized(
+            problem.components, self.prior, overall(problem), problem.encoding.origin
+        )
+        return replace(problem, components=components, structure=self.structure(problem))
+
+    def structure(self, problem: Problem) -> Callable[[Array], Any]:
+        """What makes weights of counts."""
+        if isinstance(problem.structure(np.ones(1)), EqualWeights):
+            return problem.structure
+        if isinstance(self.weights, PitmanYorPrior):
+            msg = (
+                f"weights_prior is {self.weights!r}; expected a DirichletPrior for inference='map'. The mode of broken sticks depends on "
+                "how they are broken; use inference='variational'."
+            )
+            raise InvalidParameterError(msg)
+        weights = DirichletPrior(1.0) if self.weights is None else self.weights
+        prior = _symmetric(weights, problem.n_components)
+        return lambda counts: DirichletMode(prior(len(counts))).maximize(
+            Statistics({"count": np.maximum(counts, 1e-300)})
+        )
+
+
+INFERENCES = ("em", "map", "variational")
+
+
+def _symmetric(weights: Prior, n_components: int) -> Callable[[int], Array]:
+    """Pseudo-counts of so many weights."""
+    if not isinstance(weights, DirichletPrior):
+        msg = f"weights_prior is {weights!r}; expected a DirichletPrior, DirichletProcessPrior or PitmanYorPrior, or None."
+        raise InvalidParameterError(msg)
+    given = weights.checked(n_components)
+
+    def of(size: int) -> Array:
+        return given if size == n_components else np.full(size, given.mean())
+
+    return of
+
+
+def overall(problem: Problem) -> Statistics:
+    """Sums of all rows as one component: what default priors are made from."""
+    component: Any = problem.components
+    component = component if hooks.is_blank(component) else component.take([0])
+    parts = (
+        component.expected_statistics(
+            component.encode(batch.x, problem.encoding),
+            np.asarray(batch.sample_weight[None], dtype=np.float64),
+        )
+        for batch in problem.source()
+    )
+    return total(parts)
+
+
+def absorbed(problem: Problem, model: LatentMixture) -> LatentMixture:
+    """A start of a problem with priors from a model without: its responsibilities, then one step of the problem's own.
+
+    Parameters
+    ----------
+    problem : Problem
+        With priors.
+    model : LatentMixture
+        Of the same rows and encoding, without.
+    """
+    stats = total(model.summarize(batch, {}) for batch in problem.source())
+    blank = LatentMixture(
+        problem.components, problem.structure(np.ones(model.n_components)), problem.encoding
+    )
+    return blank.maximize(stats)
