@@ -5,6 +5,7 @@ saved model; `mixtura.segments` goes from a transaction table to explained custo
 """
 
 from mixtura.models import (
+    BayesianLinearRegression,
     BernoulliMixture,
     CategoricalMixture,
     DirichletMultinomialMixture,
@@ -23,6 +24,7 @@ from mixtura.selection import Cut, SegmentTree, Selection, select
 __version__ = "0.1.0"
 
 __all__ = [
+    "BayesianLinearRegression",
     "BernoulliMixture",
     "CategoricalMixture",
     "Cut",

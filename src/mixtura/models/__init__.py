@@ -1,5 +1,6 @@
 """User classes with the familiar fit and predict."""
 
+from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
@@ -14,6 +15,7 @@ from mixtura.models.regression_mixture import RegressionMixture
 from mixtura.models.student_t_mixture import StudentTMixture
 
 __all__ = [
+    "BayesianLinearRegression",
     "BernoulliMixture",
     "CategoricalMixture",
     "DirichletMultinomialMixture",

@@ -40,6 +40,7 @@ from mixtura.models._conditional import Conditional
 from mixtura.models._labels import allowed_components
 from mixtura.models._output import Output
 from mixtura.models._predict import Prediction
+from mixtura.models._row_weights import row_weights
 from mixtura.models._support import validated
 from mixtura.protocols import Array, Executor
 from mixtura.structures import LatentMixture
@@ -264,24 +265,7 @@ class BaseMixture(Prediction, Conditional, Output, DensityMixin, BaseEstimator):
         return Threads() if size * self.n_components > _THREADS_PAY else Serial()
 
     def _check_weight(self, sample_weight: Any, n_rows: int) -> Array | None:
-        if sample_weight is None:
-            return None
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        if weight.ndim == 0:
-            weight = np.full(n_rows, float(weight))
-        if weight.shape != (n_rows,):
-            msg = (
-                f"sample_weight has shape {weight.shape}; expected ({n_rows},), one weight for each row of X."
-            )
-            raise InvalidDataError(msg)
-        bad = np.flatnonzero(~(weight >= 0) | np.isinf(weight))
-        if bad.size:
-            msg = f"sample_weight[{bad[0]}] is {weight[bad[0]]}; expected finite weights of at least 0 (0 leaves a row out)."
-            raise InvalidDataError(msg)
-        if not weight.any():
-            msg = f"All {n_rows} sample weights are zero; expected at least one positive weight."
-            raise InvalidDataError(msg)
-        return weight
+        return row_weights(sample_weight, n_rows)
 
     def _check_rows(self, X: Any, weight: Array | None) -> None:
         n_rows = X.shape[0] if weight is None else int(np.count_nonzero(weight))

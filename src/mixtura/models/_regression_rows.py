@@ -27,10 +27,12 @@ __all__ = [
 ]
 
 
-def covariate_table(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array | None]:
+def covariate_table(
+    estimator: Any, X: Any, y: Any, *, reset: bool, min_rows: int = 2
+) -> tuple[Array, Array | None]:
     """Covariates (N, P) and responses (N,) as floats, or None where no responses are given."""
     settings: dict[str, Any] = {"dtype": np.float64, "ensure_all_finite": "allow-nan", "reset": reset}
-    settings["ensure_min_samples"] = 2 if reset else 1
+    settings["ensure_min_samples"] = min_rows if reset else 1
     if y is None and not reset:
         X = validated(estimator, X, **settings)
     else:

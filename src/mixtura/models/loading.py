@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mixtura.exceptions import ModelFileError, did_you_mean
-from mixtura.models._base import BaseMixture
+from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
@@ -21,9 +22,10 @@ from mixtura.persistence import read_model_file
 
 __all__ = ["load"]
 
-_CLASSES: dict[str, type[BaseMixture]] = {
+_CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
+        BayesianLinearRegression,
         BernoulliMixture,
         CategoricalMixture,
         DirichletMultinomialMixture,
@@ -39,7 +41,7 @@ _CLASSES: dict[str, type[BaseMixture]] = {
 }
 
 
-def load(path: str | Path) -> BaseMixture:
+def load(path: str | Path) -> Any:
     """Read a model that `save` wrote; nothing in the file is executed.
 
     Parameters
