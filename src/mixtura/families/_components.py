@@ -212,8 +212,12 @@ class FamilyComponents:
         """A of all columns together, shape (K,)."""
         return self.family.log_normalizer(self.natural)
 
+    @property
+    def column_normalizers(self) -> Array:
+        """A of every column (or what is expected of it), shape (K, V), for families of independent columns."""
+        return self._by_column()
+
     def _by_column(self) -> Array:
-        """A of every column, shape (K, V)."""
         if not isinstance(self.family, ColumnFamily):
             msg = f"The {self.family.name} family has no marginal: its columns are not independent, so cells cannot be missing."
             raise InvalidParameterError(msg)

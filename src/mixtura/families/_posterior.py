@@ -173,20 +173,16 @@ class FamilyPredictive(FamilyPosterior):
     def log_prob(self, block: FamilyBlock) -> Array:
         """log p(x | rows seen), shape (K, B): log Z with x less log Z without."""
         chi, nu = self.hyper
+        x = block.statistics if sp.issparse(block.statistics) else block.statistics.T
+        exposure = None if block.exposure is None else np.atleast_2d(block.exposure).T
         scores = np.empty((len(chi), len(block.log_base)))
         step = max(1, _HELD // max(1, chi.shape[1]))
         for first in range(0, scores.shape[1], step):
             rows = slice(first, first + step)
-            x = block.statistics
-            sums = x[rows].toarray() if sp.issparse(x) else x[:, rows].T
-            more = (
-                np.ones((len(sums), 1))
-                if block.exposure is None
-                else np.atleast_2d(block.exposure)[:, rows].T
-            )
+            sums = x[rows]
+            more = np.ones((sums.shape[0], 1)) if exposure is None else exposure[rows]
             for k in range(len(chi)):
-                after = self.law.log_partition(chi[k] + sums, nu[k] + more)
-                scores[k, rows] = (after - self.law.log_partition(chi[k], nu[k])).sum(axis=-1)
+                scores[k, rows] = self.law.gain(chi[k], nu[k], sums, more)
         return scores + block.log_base
 
 

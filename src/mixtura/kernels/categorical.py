@@ -217,8 +217,9 @@ def _derived(components: FamilyComponents, *, gaps: bool) -> _Tables:
         return kept
     layout = _layout(components.family.levels, components.n_components, gaps=gaps)  # type: ignore[attr-defined]
     logs = np.empty((layout.offsets[-1], components.n_components))
-    normalised = components.family.from_free(natural)
-    _tables(normalised, layout.first, layout.sizes, layout.starts, layout.offsets, gaps, logs)
+    # Log probabilities, or what is expected of them: those need not sum to one.
+    scored = natural - np.repeat(components.column_normalizers, components.family.levels, axis=1)  # type: ignore[attr-defined]
+    _tables(scored, layout.first, layout.sizes, layout.starts, layout.offsets, gaps, logs)
     kept = _Tables(natural, layout, logs, np.exp(logs))
     components._cache_codes = kept  # type: ignore[attr-defined]
     return kept

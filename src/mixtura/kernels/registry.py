@@ -12,12 +12,17 @@ __all__ = ["compiled", "fused", "without_kernels"]
 
 Fused = Callable[..., Any]
 
-# Names of component (or family) and structure type -> module and function; imported at the first use, for Numba is slow to import.
+# Names of family and structure type -> module and function; imported at the first use, for Numba is slow to import.
 _KERNELS = {
-    ("MultinomialComponents", "Independent"): ("mixtura.kernels.multinomial", "independent_pass"),
-    ("MultinomialComponents", "Grouped"): ("mixtura.kernels.multinomial", "grouped_pass"),
-    ("FamilyComponents of Categorical", "Independent"): ("mixtura.kernels.categorical", "independent_pass"),
+    ("Multinomial", "Independent"): ("mixtura.kernels.multinomial", "independent_pass"),
+    ("Multinomial", "Grouped"): ("mixtura.kernels.multinomial", "grouped_pass"),
+    ("Categorical", "Independent"): ("mixtura.kernels.categorical", "independent_pass"),
 }
+# Components of a family that score with natural parameters and their normalisers: known, expected or at a mode. The predictive law
+# does not.
+_OF_A_FAMILY = frozenset({"FamilyComponents", "MultinomialComponents", "FamilyPosterior", "FamilyMode"})
+# Structures with one log weight a component, which need not sum to one.
+_ONE_SET = frozenset({"Independent", "DirichletWeights", "DirichletMode", "StickBreaking"})
 _LOADED: dict[tuple[str, str], Fused | None] = {}
 _ENABLED: ContextVar[bool] = ContextVar("mixtura_kernels_enabled", default=True)
 
@@ -35,10 +40,11 @@ def fused(component: object, structure: object) -> Fused | None:
     callable or None
         ``kernel(components, structure, batch, memory, encoding)`` returning Statistics, or None to decline.
     """
-    kind = type(component).__name__
-    if kind == "FamilyComponents":  # one class for all families
-        kind += f" of {type(component.family).__name__}"  # type: ignore[attr-defined] # that class has it
-    pair = (kind, type(structure).__name__)
+    if type(component).__name__ not in _OF_A_FAMILY:
+        return None
+    law = type(structure).__name__
+    family = type(component.family).__name__  # type: ignore[attr-defined] # those classes have it
+    pair = (family, "Independent" if law in _ONE_SET else law)
     return compiled(*_KERNELS[pair]) if pair in _KERNELS else None
 
 

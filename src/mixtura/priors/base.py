@@ -21,9 +21,10 @@ References
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
@@ -101,6 +102,28 @@ class Conjugate(ABC):
     def from_free(self, free: Array) -> tuple[Array, Array]:
         """Inverse of `free`: chi (K, P) and nu (K, V)."""
 
+    def gain(self, chi: Array, nu: Array, sums: Any, exposure: Array) -> Array:
+        """By how much log Z of one law rises with each of B rows: their evidence, less the base measure.
+
+        Parameters
+        ----------
+        chi : ndarray, shape (P,)
+            Of one component.
+        nu : ndarray, shape (V,)
+            Likewise.
+        sums : ndarray or CSR matrix, shape (B, P)
+            Statistics of the rows.
+        exposure : ndarray, shape (B, 1) or (B, V)
+            Exposure of the rows.
+
+        Returns
+        -------
+        ndarray, shape (B,)
+        """
+        sums = sums.toarray() if sp.issparse(sums) else sums
+        after = self.log_partition(chi + sums, nu + exposure)
+        return np.asarray((after - self.log_partition(chi, nu)).sum(axis=-1))
+
     def refuse_without_mode(self) -> None:  # noqa: B027 - most laws have one
         """Raise InvalidParameterError if a component without data would have no mode, naming the hyper-parameter."""
 
@@ -126,6 +149,8 @@ def by_column(values: Array, owner: Array, n_values: int) -> Array:
     """
     if len(owner) == n_values and np.array_equal(owner, np.arange(n_values)):
         return values
+    if n_values == 1:
+        return np.asarray(values.sum(axis=-1, keepdims=True))
     out = np.zeros((*values.shape[:-1], n_values))
     for p, column in enumerate(owner):
         out[..., column] += values[..., p]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import digamma, gammaln
 
 from mixtura.exceptions import InvalidParameterError
@@ -67,6 +68,23 @@ class DirichletOfLevels(Conjugate):
     def log_partition(self, chi: Array, nu: Array) -> Array:
         """Sum of log Gamma(alpha) - log Gamma(sum alpha)."""
         return np.asarray(by_column(gammaln(chi), self.owner, len(self.nu)) - gammaln(self._total(chi)))
+
+    def gain(self, chi: Array, nu: Array, sums: Any, exposure: Array) -> Array:
+        """Of rows of counts: log Gamma changes only where something was counted, so sparse rows stay sparse."""
+        rows = sp.csr_matrix(sums)
+        level, count = rows.indices, rows.data
+        # Counts of one, and marks of levels: Gamma(a + 1) = a Gamma(a).
+        rise = np.log(chi)[level]
+        more = count != 1.0
+        at = chi[level[more]]
+        rise[more] = gammaln(at + count[more]) - gammaln(at)
+        total = self._total(chi)
+        per_column = (
+            self._total(rows.toarray()) if len(total) > 1 else np.asarray(rows.sum(axis=1)).reshape(-1, 1)
+        )
+        whole = gammaln(total + per_column) - gammaln(total)
+        stored = sp.csr_matrix((rise, level, rows.indptr), shape=rows.shape)
+        return np.asarray(stored.sum(axis=1)).ravel() - whole.sum(axis=1)
 
     def expectations(self, chi: Array, nu: Array) -> tuple[Array, Array]:
         """digamma(alpha) - digamma(sum alpha), and zero."""
