@@ -6,6 +6,7 @@ saved model; `mixtura.segments` goes from a transaction table to explained custo
 
 from mixtura.models import (
     BayesianLinearRegression,
+    BayesianGaussianMixture,
     BernoulliMixture,
     CategoricalMixture,
     DirichletMultinomialMixture,
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BayesianLinearRegression",
+    "BayesianGaussianMixture",
     "BernoulliMixture",
     "CategoricalMixture",
     "Cut",

@@ -131,11 +131,15 @@ class _Conjugate(Gaussian):
     def __repr__(self) -> str:
         return super().__repr__().replace("Gaussian", type(self).__name__)
 
+    def under(self, prior: NormalWishart) -> Self:
+        """The same components under another prior."""
+        new = copy.copy(self)
+        new.prior = prior
+        return new
+
     def moved(self, by: Array) -> Self:
         """Prior and posterior about an origin that lies `by` farther."""
-        new = copy.copy(self)
-        new.prior = replace(self.prior, mean=self.prior.mean - by)
-        return new
+        return self.under(replace(self.prior, mean=self.prior.mean - by))
 
     def posterior(self, stats: Statistics) -> NormalWishart:
         """Laws of the parameters given sums of rows: one for each component, empty ones that of the prior."""

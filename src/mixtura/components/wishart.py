@@ -18,7 +18,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
-from scipy.stats import wishart
 
 from mixtura.components.covariance import CovarianceModel, Diagonal, Full, Spherical, Tied
 from mixtura.exceptions import InvalidParameterError
@@ -85,8 +84,8 @@ class WishartLaw(ABC):
         """One component's scatter as that of several: a leading axis."""
         return scatter[None]
 
-    def checked(self, given: object) -> Array:
-        """A scatter of a user: of the right shape, symmetric and positive definite.
+    def checked(self, given: object, name: str = "NormalWishartPrior: covariance") -> Array:
+        """A scatter of a user: of the right shape, symmetric and positive definite; `name` is what messages call it.
 
         Raises
         ------
@@ -99,13 +98,13 @@ class WishartLaw(ABC):
             scatter = np.empty(0)
         if scatter.shape != self.shape or not np.isfinite(scatter).all():
             found = scatter.shape if scatter.shape != self.shape else "not finite"
-            msg = f"NormalWishartPrior: covariance is {found}; expected finite numbers of shape {self.shape}."
+            msg = f"{name} is {found}; expected finite numbers of shape {self.shape}."
             raise InvalidParameterError(msg)
         matrix = scatter if scatter.ndim == 2 else np.diag(np.atleast_1d(scatter))
         if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0) or not np.linalg.eigvalsh(matrix)[0] > 0:
             smallest = np.linalg.eigvalsh(0.5 * (matrix + matrix.T))[0]
             msg = (
-                f"NormalWishartPrior: covariance is not symmetric and positive definite (smallest eigenvalue {smallest:.3g}); expected a "
+                f"{name} is not symmetric and positive definite (smallest eigenvalue {smallest:.3g}); expected a "
                 "covariance matrix, or positive variances."
             )
             raise InvalidParameterError(msg)
@@ -139,6 +138,8 @@ class _Full(WishartLaw):
         return self.n_features + 1.0
 
     def draw(self, degrees: Array, scatter: Array, rng: np.random.Generator) -> Array:
+        from scipy.stats import wishart  # slow to import, and rarely needed
+
         size = self.n_features
         drawn = [
             np.reshape(wishart.rvs(nu, np.linalg.inv(one), random_state=rng), (size, size))

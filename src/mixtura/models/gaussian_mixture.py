@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixtura.components import Gaussian
-from mixtura.inference.driver import FitResult, Progress
-from mixtura.models._elliptical import EllipticalMixture
-from mixtura.protocols import Array, Encoding, Executor
+from mixtura.inference.driver import Progress
+from mixtura.models._gaussian import GaussianRows
+from mixtura.protocols import Encoding, Executor
 from mixtura.structures import Independent, LatentMixture
 
 __all__ = ["GaussianMixture"]
 
 
-class GaussianMixture(EllipticalMixture):
+class GaussianMixture(GaussianRows):
     """Gaussian mixture: a drop-in for scikit-learn's class.
 
     Same names for parameters, attributes and methods. Where the defaults differ, it is so that they reach the
@@ -107,7 +107,6 @@ class GaussianMixture(EllipticalMixture):
     array([0.3, 0.7])
     """
 
-    _matrices: ClassVar[str] = "covariances_"
     _saved_arrays: ClassVar[tuple[str, ...]] = (
         "weights_",
         "means_",
@@ -159,30 +158,6 @@ class GaussianMixture(EllipticalMixture):
         self.executor = executor
         self.dtype = dtype
 
-    def _blank(self, covariance_type: str) -> Gaussian:
-        return Gaussian(model=self._model_of(covariance_type, float(self.reg_covar)))
-
-    def _filled(self, blank: Gaussian, mean: Array, matrix: Array, like: Any = None) -> Gaussian:
-        return blank.replace(mean, matrix)
-
-    def _matrix(self, components: Gaussian) -> Array:
-        return components.covariance
-
-    # --- results ----------------------------------------------------------------------------------------------
-    def _publish(self, result: FitResult) -> None:
-        components, dtype = result.model.components, self._fitted_dtype
-        covariance, factor = components.covariance, components.precision_cholesky
-        if self._coded:
-            covariance, factor = (
-                components.model.matrices(one, *components.mean.shape) for one in (covariance, factor)
-            )
-        self.weights_ = result.model.structure.weights.astype(dtype)
-        self.means_ = (components.mean + result.model.encoding.origin).astype(dtype)
-        self.covariances_ = np.array(covariance, dtype=dtype)
-        self.precisions_cholesky_ = np.array(factor, dtype=dtype)
-        elementwise = self.covariance_type in ("diag", "spherical")
-        self.precisions_ = (factor**2 if elementwise else factor @ np.swapaxes(factor, -1, -2)).astype(dtype)
-
     def _model(self) -> LatentMixture:
         weights, means = (
             np.asarray(self.weights_, dtype=np.float64),
@@ -198,16 +173,3 @@ class GaussianMixture(EllipticalMixture):
             return LatentMixture(
                 components, Independent(np.log(weights)), Encoding(means.shape[1], origin=origin)
             )
-
-    # --- pictures ---------------------------------------------------------------------------------------------
-    def plot_density(self, X: Any = None, ax: Any = None, **options: Any) -> Any:
-        """One-dimensional density with its components; see :func:`mixtura.plots.plot_density`."""
-        from mixtura.plots import plot_density
-
-        return plot_density(self, X, ax=ax, **options)
-
-    def plot_clusters(self, X: Any, ax: Any = None, **options: Any) -> Any:
-        """Two-dimensional rows with ellipses; see :func:`mixtura.plots.plot_clusters`."""
-        from mixtura.plots import plot_clusters
-
-        return plot_clusters(self, X, ax=ax, **options)
