@@ -30,7 +30,7 @@ class Leaping(Maximization):
     Parameters
     ----------
     prior, policy
-        As for `Maximization`.
+        As for `Maximization`; the M-step of a model that leaps always has a maximum, so nothing is ever repaired.
     batch : Batch
         The whole data: what leaps are made from and judged by.
 
@@ -50,16 +50,16 @@ class Leaping(Maximization):
 
     def step(self, state: Statistics | None, model: Any, stats: Statistics) -> UpdateStep:
         """The EM step, unless a leap is at least as good; no step where an inexact one would lower the objective."""
-        plain = super().step(state, model, stats)
-        reached = self._reached(state, plain.model)
+        plain = model.maximize(stats if state is None else stats + state)
+        reached = self._reached(state, plain)
         least = reached if plain.exact else max(reached, self.objective(state, model, stats))
         for leap in model.leaps(self.batch, state):
             found = self._reached(state, leap)
             if np.isfinite(found) and found >= least:
-                return UpdateStep(leap, plain.state, exact=leap.exact)
+                return UpdateStep(leap, state, exact=leap.exact)
         if reached < least:
             return UpdateStep(model, state, exact=False)  # only rounding is left to gain
-        return plain
+        return UpdateStep(plain, state, exact=plain.exact)
 
     def _reached(self, state: Statistics | None, model: Any) -> float:
         return self.objective(state, model, model.summarize(self.batch, {}))
