@@ -62,6 +62,7 @@ class LinearRegression:
 
     Examples
     --------
+    >>> from mixtura.chains import KnownVariances
     >>> rows = Moments(
     ...     4.0, np.array([[4.0, 6.0], [6.0, 14.0]]), np.array([15.9, 33.7]), 82.69, np.zeros(2), 0.0
     ... )

@@ -115,6 +115,13 @@ class Spectrum:
     vectors: Array
     cross: Array
 
+    @classmethod
+    def of(cls, gram: Array, cross: Array) -> Self:
+        """That of X'X and X'y."""
+        values, vectors = eigh(gram)
+        real = values > max(values[-1], 0.0) * len(values) * np.finfo(float).eps
+        return cls(np.where(real, values, 0.0), vectors, np.where(real, vectors.T @ cross, 0.0))
+
 
 @dataclass(frozen=True)
 class LeastSquares:
@@ -227,20 +234,21 @@ class Moments:
     @cached_property
     def spectrum(self) -> Spectrum:
         """Eigenvalues and eigenvectors of X'X, once for all steps."""
-        values, vectors = eigh(self.gram)
-        real = values > values[-1] * len(values) * np.finfo(float).eps
-        return Spectrum(np.where(real, values, 0.0), vectors, np.where(real, vectors.T @ self.cross, 0.0))
+        return Spectrum.of(self.gram, self.cross)
 
     @cached_property
     def least_squares(self) -> LeastSquares:
-        """Coefficients without a prior; found among columns of unit length, so that their scales do not matter."""
-        squares = np.diag(self.gram)
-        unit = np.where(squares > 0, 1.0 / np.sqrt(np.where(squares > 0, squares, 1.0)), 0.0)
-        values, vectors = eigh(unit[:, None] * self.gram * unit)
-        real = values > len(values) * np.finfo(float).eps * max(values[-1], 1.0)
-        along = np.where(real, vectors.T @ (unit * self.cross), 0.0) / np.where(real, values, 1.0)
-        explained = float(np.sum(along**2 * np.where(real, values, 0.0)))
-        return LeastSquares(unit * (vectors @ along), max(self.total - explained, 0.0))
+        """Coefficients without a prior; columns of different scales are given unit length first."""
+        unit = np.ones(self.n_features)
+        if self.alike:
+            spectrum = self.spectrum
+        else:
+            squares = np.diag(self.gram)
+            unit = np.where(squares > 0, 1.0 / np.sqrt(np.where(squares > 0, squares, 1.0)), 0.0)
+            spectrum = Spectrum.of(unit[:, None] * self.gram * unit, unit * self.cross)
+        along = spectrum.cross / np.where(spectrum.values > 0, spectrum.values, 1.0)
+        explained = float(along @ spectrum.cross)
+        return LeastSquares(unit * (spectrum.vectors @ along), max(self.total - explained, 0.0))
 
     def residual(self, coefficients: Array) -> float:
         """Sum of squared residuals of any coefficients: the least one plus what they differ by, both positive."""

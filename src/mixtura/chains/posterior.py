@@ -22,7 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dtrtri
 
 from mixtura.chains.moments import Moments
 from mixtura.protocols import Array
@@ -101,7 +102,7 @@ def factored(moments: Moments, prior_variances: Array, noise_variance: float) ->
     gram = root[:, None] * moments.gram[np.ix_(kept, kept)] * root / noise_variance
     gram[np.diag_indices_from(gram)] += 1.0
     factor = cholesky(gram, lower=True) if kept.size else gram
-    inverse = solve_triangular(factor, np.eye(kept.size), lower=True) if kept.size else gram
+    inverse = dtrtri(factor, lower=1)[0] if kept.size else gram
     shares = np.sum(inverse**2, axis=0)  # S_jj / t_j
     mean, variances, determined = np.zeros((3, moments.n_features))
     mean[kept] = root * (inverse.T @ (inverse @ (root * moments.cross[kept]))) / noise_variance

@@ -18,9 +18,11 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.blas import dsyr
 
 from mixtura.chains.moments import Moments
 from mixtura.chains.posterior import factored
@@ -30,6 +32,8 @@ __all__ = ["Worth", "sweep"]
 
 # A pruned coefficient comes back for a gain of more than rounding.
 _NOTICEABLE = 1e-9
+# Where q² / s is this large and the hyper-prior this vague, only the largest stationary point counts.
+_CLEAR, _VAGUE = 1.5, 1e-3
 
 
 @dataclass(frozen=True)
@@ -66,32 +70,55 @@ class Worth:
         if not sparsity > 0:
             return 0.0, 0.0
         ratio, rate = quality**2 / sparsity, self.rate * sparsity
+        if ratio <= 1.0 and self._bonus <= self.threshold:
+            return 0.0, 0.0
         earned, chosen = 0.0, 0.0
         for value in self._stationary(ratio, rate):  # x = s t
-            worth = 0.5 * (ratio * value / (1.0 + value) - np.log1p(value)) - self.threshold
+            worth = 0.5 * (ratio * value / (1.0 + value) - math.log1p(value)) - self.threshold
             if self.shape or self.rate:
-                worth -= self.shape * np.log(2.0 * np.pi * value / sparsity) + rate / value
+                worth -= self.shape * math.log(2.0 * math.pi * value / sparsity) + rate / value
             if worth > earned:
-                earned, chosen = float(worth), float(value)
+                earned, chosen = worth, value
         return chosen / sparsity, earned
 
-    def _stationary(self, ratio: float, rate: float) -> Array:
+    @property
+    def _bonus(self) -> float:
+        """The most that the hyper-prior alone can add for a kept coefficient."""
+        if not self.shape or not self.rate:
+            return np.inf if self.shape else 0.0
+        return max(-self.shape * (1.0 + math.log(2.0 * math.pi * self.rate / self.shape)), 0.0)
+
+    def _stationary(self, ratio: float, rate: float) -> list[float]:
         """Positive roots of the derivative, a cubic in x = s t where there is a hyper-prior."""
         if not self.shape and not self.rate:
-            return np.array([ratio - 1.0]) if ratio > 1.0 else np.empty(0)
-        cubic = [
+            return [ratio - 1.0] if ratio > 1.0 else []
+        cubic = (
             -1.0 - 2.0 * self.shape,
             ratio - 1.0 - 4.0 * self.shape + 2.0 * rate,
             4.0 * rate - 2.0 * self.shape,
             2.0 * rate,
-        ]
+        )
+        if ratio > _CLEAR and self.shape + rate < _VAGUE:
+            return [_largest_root(cubic, ratio)]  # the other ones lie near zero, and earn nothing
         roots = np.roots(cubic)
         real = roots.real[np.abs(roots.imag) <= 1e-9 * np.abs(roots)]
-        return np.asarray(real[real > 0])
+        return [float(root) for root in real if root > 0]
+
+
+def _largest_root(cubic: tuple[float, float, float, float], above: float) -> float:
+    """By Newton's method from above, where it neither overshoots nor turns back."""
+    a, b, c, d = cubic
+    root = above
+    for _ in range(50):
+        change = (((a * root + b) * root + c) * root + d) / ((3.0 * a * root + 2.0 * b) * root + c)
+        root -= change
+        if abs(change) <= 1e-14 * root:
+            break
+    return root
 
 
 def sweep(moments: Moments, prior_variances: Array, noise_variance: float, worth: Worth) -> Array:
-    """Maximise over each prior variance in turn, and let the best of the pruned ones come back.
+    """Maximise over each prior variance in turn, and let pruned ones come back.
 
     Parameters
     ----------
@@ -120,34 +147,48 @@ def sweep(moments: Moments, prior_variances: Array, noise_variance: float, worth
     >>> sweep(rows, np.ones(2), 1.0, Worth(0.0, 0.0, 0.0))
     array([0.98, 0.  ])
     """
-    before = factored(moments, prior_variances, noise_variance)
-    covariance, mean, found = before.covariance(), before.mean.copy(), prior_variances.copy()
-    for j in np.flatnonzero(prior_variances > 0):
-        variance = covariance[j, j]
-        found[j], _ = worth.best(mean[j] / variance, 1.0 / variance - 1.0 / prior_variances[j])
+    kept = np.flatnonzero(prior_variances > 0)
+    before, found = factored(moments, prior_variances, noise_variance), prior_variances.copy()
+    # The upper triangle alone is kept up to date, in BLAS's order of columns.
+    covariance = np.asfortranarray(before.covariance()[np.ix_(kept, kept)])
+    mean = before.mean[kept]
+    for i, j in enumerate(kept):
+        variance = covariance[i, i]
+        found[j], _ = worth.best(mean[i] / variance, 1.0 / variance - 1.0 / prior_variances[j])
         if found[j] > 0:
             change = 1.0 / found[j] - 1.0 / prior_variances[j]
             gain = change / (1.0 + change * variance)
         else:
             gain = 1.0 / variance
-        column = covariance[j].copy()
-        mean -= gain * mean[j] * column
-        covariance -= (gain * column)[:, None] * column
+        column = np.concatenate([covariance[:i, i], covariance[i, i:]])
+        mean -= gain * mean[i] * column
+        covariance = dsyr(-gain, column, a=covariance, overwrite_a=True)
     return _readmitted(moments, found, noise_variance, worth)
 
 
 def _readmitted(moments: Moments, prior_variances: Array, noise_variance: float, worth: Worth) -> Array:
-    """The same with the one pruned coefficient that earns most, if any earns its place."""
+    """The same with pruned coefficients that earn their place, the one that earns most first.
+
+    C⁻¹ follows each by one rank, and with it X'C⁻¹X and X'C⁻¹y for all that are still out.
+    """
     out = np.flatnonzero((prior_variances == 0) & (np.diag(moments.gram) > 0))
     if not out.size:
         return prior_variances
     now = factored(moments, prior_variances, noise_variance)
     beside = moments.gram[out] / noise_variance
-    explained = np.einsum("ij,ij->i", beside @ now.covariance(), beside)
-    sparsities = np.diag(moments.gram)[out] / noise_variance - explained
+    sparsities = moments.gram[np.ix_(out, out)] / noise_variance - beside @ now.covariance() @ beside.T
     qualities = moments.cross[out] / noise_variance - beside @ now.mean
-    offers = [worth.best(q, s) for q, s in zip(qualities, sparsities, strict=True)]
-    best = int(np.argmax([earned for _, earned in offers]))
-    if offers[best][1] > _NOTICEABLE:
-        prior_variances[out[best]] = offers[best][0]
+    tried = np.zeros(out.size, dtype=bool)
+    while not tried.all():
+        diagonal = np.diag(sparsities)
+        offers = np.where(tried | (diagonal <= 0), 0.0, qualities**2 / np.where(diagonal > 0, diagonal, 1.0))
+        best = int(np.argmax(offers))
+        variance, earned = worth.best(float(qualities[best]), float(diagonal[best]))
+        if offers[best] <= 1.0 or earned <= _NOTICEABLE:
+            break
+        tried[best], prior_variances[out[best]] = True, variance
+        column = sparsities[best].copy()
+        share = variance / (1.0 + variance * column[best])
+        qualities -= share * qualities[best] * column
+        sparsities -= share * column[:, None] * column
     return prior_variances
