@@ -252,6 +252,10 @@ class Gaussian:
 
     def log_prob(self, block: GaussianBlock | PartialBlock) -> Array:
         """Scores, shape (K, B); of the observed cells, where some are missing."""
+        return self.normal_log_prob(block)
+
+    def normal_log_prob(self, block: GaussianBlock | PartialBlock) -> Array:
+        """Log densities of normal laws with these means and covariances, which subclasses may add to."""
         if isinstance(block, PartialBlock):
             return block.log_prob(self)
         if block.features is None:

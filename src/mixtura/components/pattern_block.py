@@ -102,7 +102,7 @@ class PatternBlock(PartialBlock):
         scores = np.empty((len(found), self.gaps.shape[1]), found.dtype)
         scores[:, self.patterns.rows] = found
         if self.patterns.complete.size:
-            scores[:, self.patterns.complete] = gaussian.log_prob(self.complete)
+            scores[:, self.patterns.complete] = gaussian.normal_log_prob(self.complete)
         return scores
 
     def _compiled_scores(self, kernel: Any, gaussian: Any) -> Array:
