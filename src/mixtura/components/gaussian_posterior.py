@@ -27,7 +27,7 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.components.covariance import CovarianceModel, Full
-from mixtura.components.gaussian import Gaussian
+from mixtura.components.gaussian import Gaussian, GaussianBlock
 from mixtura.components.product import Product
 from mixtura.components.student_t import StudentT
 from mixtura.components.wishart import WishartLaw, wishart_law
@@ -206,6 +206,7 @@ class GaussianPosterior(_Conjugate):
     laws_: NormalWishart | None = None
     #: What is added to the scores of each component, shape (K,).
     _offset: Array
+    _cache_expected: Array | None = None
 
     @property
     def laws(self) -> NormalWishart:
@@ -218,7 +219,7 @@ class GaussianPosterior(_Conjugate):
         """The same prior with other posterior laws."""
         size = np.broadcast_to(laws.degrees, (1,) if self.model.pooled else laws.kappa.shape)
         new = self.replace(laws.mean, self.law.divided(laws.scatter, size))
-        new.laws_ = laws
+        new.laws_, new._cache_expected = laws, None
         n_features = laws.mean.shape[1]
         expected = self.law.terms(laws.degrees, laws.scatter).expected_log_det
         log_det = 2.0 * np.atleast_1d(self.model.half_log_det(new.precision_cholesky, n_features))
@@ -233,9 +234,19 @@ class GaussianPosterior(_Conjugate):
     # --- the pass ---------------------------------------------------------------------------------------------
     def log_prob(self, block: Any) -> Array:
         """Expected log densities, shape (K, B)."""
+        if isinstance(block, GaussianBlock) and block.features is not None and not self.model.pooled:
+            return np.asarray(self._expected.astype(block.features.dtype, copy=False) @ block.features)
         scores = super().log_prob(block)
         scores += self._offset.astype(scores.dtype, copy=False)[:, None]
         return scores
+
+    @property
+    def _expected(self) -> Array:
+        """Natural parameters whose constants hold what is added, shape (K, 1 + D + P2): no pass over the scores adds it."""
+        if self._cache_expected is None:
+            self._cache_expected = self.natural.copy()
+            self._cache_expected[:, 0] += self._offset
+        return self._cache_expected
 
     def expected_log_prob(self, stats: Statistics) -> float:
         """Inner product of sums and expected parameters."""
