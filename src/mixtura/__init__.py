@@ -5,8 +5,8 @@ saved model; `mixtura.segments` goes from a transaction table to explained custo
 """
 
 from mixtura.models import (
-    BayesianLinearRegression,
     BayesianGaussianMixture,
+    BayesianLinearRegression,
     BernoulliMixture,
     CategoricalMixture,
     DirichletMultinomialMixture,
@@ -25,8 +25,8 @@ from mixtura.selection import Cut, SegmentTree, Selection, select
 __version__ = "0.1.0"
 
 __all__ = [
-    "BayesianLinearRegression",
     "BayesianGaussianMixture",
+    "BayesianLinearRegression",
     "BernoulliMixture",
     "CategoricalMixture",
     "Cut",

@@ -1,7 +1,7 @@
 """User classes with the familiar fit and predict."""
 
-from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bayesian_gaussian_mixture import BayesianGaussianMixture
+from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
@@ -16,8 +16,8 @@ from mixtura.models.regression_mixture import RegressionMixture
 from mixtura.models.student_t_mixture import StudentTMixture
 
 __all__ = [
-    "BayesianLinearRegression",
     "BayesianGaussianMixture",
+    "BayesianLinearRegression",
     "BernoulliMixture",
     "CategoricalMixture",
     "DirichletMultinomialMixture",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mixtura.exceptions import ModelFileError, did_you_mean
-from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bayesian_gaussian_mixture import BayesianGaussianMixture
+from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
@@ -26,8 +26,8 @@ __all__ = ["load"]
 _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        BayesianLinearRegression,
         BayesianGaussianMixture,
+        BayesianLinearRegression,
         BernoulliMixture,
         CategoricalMixture,
         DirichletMultinomialMixture,
