@@ -190,7 +190,7 @@ class LinearRegression:
 
     def _with(self, noise_variance: float, variances: Array) -> Self:
         """Other variances, not below the floors."""
-        noise = max(noise_variance, self.floors[0]) if self.learn_noise else self.noise_variance
+        noise = float(max(noise_variance, self.floors[0])) if self.learn_noise else self.noise_variance
         kept = np.where(variances > 0, np.maximum(variances, self.floors[1]), 0.0)
         return replace(self, noise_variance=noise, variances=kept)
 

@@ -163,4 +163,4 @@ def spectral(moments: Moments, prior_variances: Array, noise_variance: float) ->
 def _log_evidence(moments: Moments, noise_variance: float, log_determinant: float, squares: float) -> float:
     """Log density of the response; `squares` are those of the residuals plus the penalty."""
     scale = moments.count * (_LOG_TWO_PI + float(np.log(noise_variance)))
-    return moments.constant - 0.5 * (scale + log_determinant + squares / noise_variance)
+    return float(moments.constant - 0.5 * (scale + log_determinant + squares / noise_variance))
