@@ -13,7 +13,15 @@ from mixtura.plots import style
 
 __all__ = ["plot_selection"]
 
-_NAMES = {"bic": "BIC", "aic": "AIC", "icl": "ICL", "log_likelihood": "Log-likelihood"}
+_NAMES = {
+    "bic": "BIC",
+    "aic": "AIC",
+    "icl": "ICL",
+    "log_likelihood": "Log-likelihood",
+    "lower_bound": "Lower bound of the log evidence",
+}
+# More of these is better.
+_RISING = ("log_likelihood", "lower_bound")
 _MARKERS = "osD^vP*X"
 
 
@@ -30,7 +38,7 @@ def plot_selection(selection: Any, *, ax: Any = None, criterion: str | None = No
         criteria, `starts` (final objective of every start) and `chosen`.
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure.
-    criterion : {"bic", "aic", "icl", "log_likelihood"}, optional
+    criterion : {"bic", "aic", "icl", "log_likelihood", "lower_bound"}, optional
         What to draw; by default what the selection was made by.
 
     Returns
@@ -88,7 +96,7 @@ def plot_selection(selection: Any, *, ax: Any = None, criterion: str | None = No
     _limit(ax, [value for row in rows if (value := _value(row, name)) is not None])
     _mark_choice(ax, rows, name, at_edge=bool(getattr(selection, "at_edge", False)))
     ax.set_xlabel("Number of components")
-    better = "higher is better" if name == "log_likelihood" else "lower is better"
+    better = "higher is better" if name in _RISING else "lower is better"
     ax.set_ylabel(f"{_NAMES[name]} ({better})")
     ax.xaxis.get_major_locator().set_params(integer=True)
     style.finish(ax)
@@ -111,7 +119,7 @@ def _draw_starts(ax: Any, line: Sequence[Mapping[str, Any]], name: str, colour: 
 
 
 def _worst(spread: style.Floats, name: str) -> float:
-    return float(spread.min() if name == "log_likelihood" else spread.max())
+    return float(spread.min() if name in _RISING else spread.max())
 
 
 def _kind(row: Mapping[str, Any]) -> str | None:
@@ -136,6 +144,8 @@ def _starts(row: Mapping[str, Any], name: str, value: float) -> style.Floats:
     if finite.size < 2 or n_rows is None:
         return np.empty(0)
     gaps = np.sort(finite.max() - finite)[1:]
+    if name == "lower_bound":
+        return value - gaps * n_rows
     if name == "log_likelihood":
         is_mean = math.isclose(value, finite.max(), rel_tol=1e-3)
         return value - gaps * (1 if is_mean else n_rows)

@@ -16,8 +16,8 @@ class Selection:
     ----------
     table : list of dict
         One row per model: n_components, covariance_type, n_factors (or None), log_likelihood (total), bic, aic, icl, held_out (mean per
-        validation row, or None), n_parameters, n_iter, reason, converged, seconds, starts (objectives of the runs
-        carried to their end), started (which start won), chosen.
+        validation row, or None), lower_bound (of the log evidence, or None), n_parameters, n_iter, reason, converged, seconds,
+        starts (objectives of the runs carried to their end), started (which start won), chosen.
     criterion : str
         Criterion that chose.
     best_estimator_ : estimator

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from scipy.special import gammaln
 from sklearn.base import clone
 
 from mixtura.exceptions import (
@@ -30,7 +31,9 @@ from mixtura.selection.variants import VARIED, Variant, variants
 
 __all__ = ["CRITERIA", "select"]
 
-CRITERIA = ("bic", "aic", "icl", "held_out")
+CRITERIA = ("bic", "aic", "icl", "held_out", "lower_bound")
+# Criteria of which more is better.
+_HIGHER = ("held_out", "lower_bound")
 _FRESH_UP_TO = (
     12  # above, the nested start alone is used: it wins there, and screening costs more than the fit
 )
@@ -70,8 +73,10 @@ def select(
         Covariance types to try as well, scikit-learn's names or mclust's codes; None keeps the estimator's.
     n_factors : iterable of int, optional
         Numbers of factors to try as well (`FactorAnalyzerMixture`); None keeps the estimator's.
-    criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
+    criterion : {"bic", "aic", "icl", "held_out", "lower_bound"}, default "bic"
         The first three: lower is better. "held_out": mean log-likelihood per row of `validation`, higher is better.
+        "lower_bound": bound of the log evidence of a mixture with posterior laws, higher is better; differences are logarithms of
+        Bayes factors (docs/bayesian.md). Where components can be renumbered it counts all numberings ([1]_, section 10.2.4).
     groups : array_like, optional
         Labels of the rows' groups, for `GroupedMultinomialMixture`.
     sample_weight : array_like, optional
@@ -97,7 +102,11 @@ def select(
     Raises
     ------
     InvalidParameterError
-        If the criterion is unknown, K is missing, or "held_out" lacks validation rows.
+        If the criterion is unknown, K is missing, "held_out" lacks validation rows, or "lower_bound" posterior laws.
+
+    References
+    ----------
+    .. [1] C. M. Bishop (2006), Pattern Recognition and Machine Learning.
 
     Examples
     --------
@@ -145,7 +154,7 @@ def select(
                 if previous is None:
                     break
                 found[kind].append((previous, row))
-                value = -row["held_out"] if criterion == "held_out" else row[criterion]
+                value = _signed(row, criterion)
                 misses = 0 if value < best else misses + 1
                 best = min(best, value)
                 if interruption.pressed or (patience is not None and misses >= patience):
@@ -158,11 +167,23 @@ def select(
     return _choose(rows, fitted, criterion, interrupted=interrupted)
 
 
+def _signed(row: Mapping[str, Any], criterion: str) -> float:
+    """The criterion such that less is better."""
+    value = row[criterion]
+    if value is None:
+        msg = (
+            f"criterion='{criterion}', but the mixture was fitted without posterior laws; expected inference='variational' (or "
+            "BayesianGaussianMixture), or another criterion."
+        )
+        raise InvalidParameterError(msg)
+    return float(-value if criterion in _HIGHER else value)
+
+
 def _choose(rows: list[dict[str, Any]], fitted: list[Any], criterion: str, *, interrupted: bool) -> Selection:
     if not rows:
         msg = "No model could be fitted: every number of components that was tried collapsed. Use fewer components or a larger reg_covar."
         raise DegenerateComponentError([]) from InvalidParameterError(msg)
-    signed = [-row["held_out"] if criterion == "held_out" else row[criterion] for row in rows]
+    signed = [_signed(row, criterion) for row in rows]
     best = int(np.argmin(signed))
     rows[best]["chosen"] = True
     tried = sorted({row["n_components"] for row in rows})
@@ -270,6 +291,7 @@ def _row(
         "aic": criteria.aic(log_likelihood, n_parameters),
         "icl": criteria.icl(log_likelihood, n_parameters, n_units, certainty),
         "held_out": None if validation is None else _scored(model, validation),
+        "lower_bound": _bound(model),
         "n_parameters": n_parameters,
         "n_iter": model.n_iter_,
         "reason": model.stop_reason_,
@@ -279,6 +301,19 @@ def _row(
         "started": start,
         "chosen": False,
     }
+
+
+def _bound(model: Any) -> float | None:
+    """Bound of the log evidence over all numberings of the components that hold rows; None without posterior laws."""
+    law = model._model()
+    if not hasattr(law.components, "draw"):
+        return None
+    own = float(model.lower_bound_ * model.total_weight_)
+    if not getattr(law.structure, "exchangeable", True):
+        return own
+    size = model.n_components_
+    used = int(np.count_nonzero(np.asarray(model.weights_) * model.total_weight_ >= 1.0))
+    return own + float(gammaln(size + 1) - gammaln(size - used + 1))
 
 
 def _scored(model: Any, validation: Any) -> float:
