@@ -76,7 +76,8 @@ def select(
     criterion : {"bic", "aic", "icl", "held_out", "lower_bound"}, default "bic"
         The first three: lower is better. "held_out": mean log-likelihood per row of `validation`, higher is better.
         "lower_bound": bound of the log evidence of a mixture with posterior laws, higher is better; differences are logarithms of
-        Bayes factors (docs/bayesian.md). Where components can be renumbered it counts all numberings ([1]_, section 10.2.4).
+        Bayes factors (docs/bayesian.md). Where components can be renumbered it counts all numberings ([1]_, section 10.2.4). Under a
+        process, whose number of components is infinite, K is a truncation, and more is never worse: fit it with one K that is ample.
     groups : array_like, optional
         Labels of the rows' groups, for `GroupedMultinomialMixture`.
     sample_weight : array_like, optional
