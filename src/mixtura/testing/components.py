@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.components import hooks
 from mixtura.exceptions import DegenerateComponentError
 from mixtura.protocols import Array, Component, Encoding
 from mixtura.statistics import Statistics
@@ -178,16 +179,21 @@ def _stationary(s: ComponentSpecimen) -> bool | None:
     if not new.exact:
         return False
     resp, theta = s.resp, new.coordinates()
-    best = float(np.sum(resp * s.log_prob(new)))
+
+    def raised(component: Component) -> float:
+        """What `maximize` raises: with a prior, less its penalty."""
+        return float(np.sum(resp * s.log_prob(component))) - hooks.penalty(component)
+
+    best = raised(new)
     # Rounding of a sum of B K terms; the smallest perturbation changes it by about 1e-6 of a row's information.
     allowed = 1e-11 * (abs(best) + s.x.shape[1])
     for size in (1e-1, 1e-2, 1e-3):
         for direction in directions(len(theta), s.rng()):
-            value = float(np.sum(resp * s.log_prob(new.from_coordinates(theta + size * direction))))
+            value = raised(new.from_coordinates(theta + size * direction))
             if value > best + allowed:
                 fail(
-                    f"the expected log-likelihood after maximize is {best:.12g}, and {value:.12g} after moving the "
-                    f"coordinates by {size:g} along {np.round(direction, 2)}; expected no perturbation to raise it. "
+                    f"the expected log-likelihood (less a prior's penalty) is {best:.12g} after maximize, and {value:.12g} after moving "
+                    f"the coordinates by {size:g} along {np.round(direction, 2)}; expected no perturbation to raise it. "
                     "maximize does not return the maximum: a biased estimate, or an iteration that stopped early?"
                 )
     return None
