@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from mixtura import GaussianMixture, GroupedMultinomialMixture, Mixture, MultinomialMixture
 from mixtura.components import DirichletMultinomial, Gaussian
 from mixtura.models import (
+    BayesianGaussianMixture,
     BernoulliMixture,
     CategoricalMixture,
     DirichletMultinomialMixture,
@@ -51,6 +52,7 @@ def _warnings_as_for_any_estimator():
 @parametrize_with_checks(
     [
         GaussianMixture(),
+        BayesianGaussianMixture(),
         StudentTMixture(),
         MultinomialMixture(),
         GroupedMultinomialMixture(),
