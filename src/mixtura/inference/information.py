@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -103,7 +103,7 @@ class Fit:
     executor: Executor
 
     @classmethod
-    def of(cls, model: LatentMixture, problem: Problem, weights: WeightType, executor: Executor) -> Fit:
+    def of(cls, model: LatentMixture, problem: Problem, weights: WeightType, executor: Executor) -> Self:
         """With blocks in double precision (differences need it), and the weights rescaled."""
         encoding = replace(model.encoding, dtype="float64", missing=problem.encoding.missing)
         given = problem.sample_weight

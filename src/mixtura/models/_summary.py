@@ -22,12 +22,14 @@ _WIDEST = 9  # parameters of a component in the table before it is cut
 def _facts(mixture: Any) -> list[tuple[str, str]]:
     same, ended = agreeing(mixture.starts_, max(10.0 * mixture.tol, 1e-4))
     stopped = "converged" if mixture.converged_ else f"not converged ({mixture.stop_reason_})"
+    objective, *more = _objective(mixture)
     facts = [
         ("components", f"{mixture.n_components_} (features: {mixture.n_features_in_})"),
         (
-            "log-likelihood",
+            objective,
             f"{mixture.lower_bound_ * mixture.total_weight_:.4f} ({mixture.lower_bound_:.6f} per row)",
         ),
+        *more,
         ("rows (sum of weights)", f"{mixture.total_weight_:g}"),
         ("free parameters", str(mixture.n_parameters())),
         ("stopped", f"{stopped} after {mixture.n_iter_} steps"),
@@ -38,10 +40,15 @@ def _facts(mixture: Any) -> list[tuple[str, str]]:
     ]
     suspects = mixture.starts_[mixture.best_start_].suspects
     if np.isnan(mixture.lower_bound_):  # of some columns of a fitted mixture: it was not fitted by itself
-        facts = [fact for fact in facts if fact[0] != "log-likelihood"]
+        facts = [fact for fact in facts if fact[0] != objective]
     facts += [("suspect", f"component {k} {reason}") for k, reason in suspects.items()]
     facts += [("event", event) for event in mixture.events_]
     return facts
+
+
+def _objective(mixture: Any) -> list[Any]:
+    """What the fit raised, in words, and facts that belong to it; a mixture may have words of its own."""
+    return [*mixture._objective_facts()] if hasattr(mixture, "_objective_facts") else ["log-likelihood"]
 
 
 def _names(mixture: Any) -> list[str]:
@@ -78,11 +85,14 @@ def _table(mixture: Any) -> tuple[list[str], list[list[str]]]:
         for row in single
     ]
     more = [""] if len(single) > _WIDEST else []
-    header = ["component", "weight", *labels[:_WIDEST], *("..." for _ in more)]
+    ends = mixture._weight_intervals() if hasattr(mixture, "_weight_intervals") else None
+    between = [] if ends is None else ["90 % interval"]
+    header = ["component", "weight", *between, *labels[:_WIDEST], *("..." for _ in more)]
     rows = []
     for k in np.argsort(mixture.weights_)[::-1]:
         values = ["" if np.isnan(row.values[k]) else f"{row.values[k]:.4g}" for row in single[:_WIDEST]]
-        rows.append([str(k), f"{mixture.weights_[k]:.4f}", *values, *more])
+        interval = [] if ends is None else [f"{ends[k][0]:.4f} to {ends[k][1]:.4f}"]
+        rows.append([str(k), f"{mixture.weights_[k]:.4f}", *interval, *values, *more])
     return header, rows
 
 

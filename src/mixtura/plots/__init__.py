@@ -9,6 +9,8 @@ from mixtura.plots.clusters import plot_clusters
 from mixtura.plots.dendrogram import plot_dendrogram
 from mixtura.plots.density import plot_density
 from mixtura.plots.history import plot_history
+from mixtura.plots.posterior_predictive import plot_posterior_predictive
+from mixtura.plots.posterior_weights import plot_posterior_weights
 from mixtura.plots.selection import plot_selection
 from mixtura.plots.simplex import plot_simplex
 from mixtura.plots.visits import plot_visits
@@ -19,6 +21,8 @@ __all__ = [
     "plot_dendrogram",
     "plot_density",
     "plot_history",
+    "plot_posterior_predictive",
+    "plot_posterior_weights",
     "plot_profiles",
     "plot_selection",
     "plot_simplex",
