@@ -147,7 +147,7 @@ class EllipticalMixture(BaseMixture):
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
         kind = getattr(other, "covariance_type", "none")
         nested = [covariance_code(self.covariance_type), *nested_codes(self.covariance_type)]
-        if not isinstance(other, type(self)) or covariance_code(kind) not in nested:
+        if not self._is_kin(other) or covariance_code(kind) not in nested:
             name = type(self).__name__
             msg = (
                 f"init_params is a fitted {type(other).__name__} (covariance_type: {kind}); expected a {name} with "
@@ -157,6 +157,10 @@ class EllipticalMixture(BaseMixture):
         components: Any = other._model().components
         matrix = self._stored(np.asarray(components.matrices))
         return self._start_from(problem, other.weights_, other.means_, matrix, components)
+
+    def _is_kin(self, other: BaseMixture) -> bool:
+        """Whether the other's components are of the kind of this one's."""
+        return isinstance(other, type(self))
 
     def _start_from(
         self, problem: Problem, weights: Array, means: Array, matrix: Array, like: Any = None

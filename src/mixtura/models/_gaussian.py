@@ -8,6 +8,7 @@ import numpy as np
 
 from mixtura.components import Gaussian
 from mixtura.inference.driver import FitResult
+from mixtura.models._base import BaseMixture
 from mixtura.models._elliptical import EllipticalMixture
 from mixtura.protocols import Array
 
@@ -33,6 +34,9 @@ class GaussianRows(EllipticalMixture):
 
     def _matrix(self, components: Gaussian) -> Array:
         return components.covariance
+
+    def _is_kin(self, other: BaseMixture) -> bool:
+        return isinstance(other, GaussianRows)
 
     def _publish(self, result: FitResult) -> None:
         components, dtype = result.model.components, self._fitted_dtype

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.priors import DirichletPrior, DirichletProcessPrior, PitmanYorPrior, Prior
-from mixtura.priors.base import above
+from mixtura.priors.base import above, finite
 from mixtura.structures import DirichletWeights, StickBreaking
 
 __all__ = ["WEIGHT_LAWS", "WeightLaw"]
@@ -32,7 +32,7 @@ class WeightLaw(ABC):
         """
         discount = self._discount(owner, discount)
         return self._prior(
-            float(above(owner, "weight_concentration_prior", concentration, 1, -discount)[0]), discount
+            float(above(owner, "weight_concentration_prior", concentration, 1, 0.0 - discount)[0]), discount
         )
 
     def _discount(self, owner: str, discount: Any) -> float:
@@ -90,8 +90,8 @@ class _PitmanYor(_DirichletProcess):
     def _discount(self, owner: str, discount: Any) -> float:
         if discount is None:
             return _DISCOUNT
-        number = float(above(owner, "discount_prior", discount, 1, -1e-300)[0])
-        if not number < 1.0:
+        number = float(finite(owner, "discount_prior", discount, 1)[0])
+        if not 0.0 <= number < 1.0:
             msg = f"{owner}: discount_prior is {discount!r}; expected a number from 0 to below 1."
             raise InvalidParameterError(msg)
         return number

@@ -21,7 +21,6 @@ import numpy as np
 from mixtura.components import COVARIANCES, Gaussian
 from mixtura.components.gaussian_posterior import GaussianPosterior, NormalWishart
 from mixtura.components.wishart import WishartLaw, wishart_law
-from mixtura.exceptions import InvalidParameterError
 from mixtura.inference.bayesian import Variational
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.problem import Problem
@@ -286,13 +285,9 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
         return super()._given(problem, rng)
 
     def _from_fitted(self, problem: Problem, other: BaseMixture) -> LatentMixture:
-        """Another Gaussian mixture about this problem's origin: only its responsibilities matter."""
-        if not isinstance(other, GaussianRows):
-            msg = (
-                f"init_params is a fitted {type(other).__name__}; expected a fitted GaussianMixture or BayesianGaussianMixture "
-                "(of any covariance_type)."
-            )
-            raise InvalidParameterError(msg)
+        """Posterior laws about this problem's origin, or the parameters of a Gaussian mixture: their responsibilities are the start."""
+        if not isinstance(other, BayesianGaussianMixture) or other.covariance_type != self.covariance_type:
+            return super()._from_fitted(problem, other)
         model = other._model()
         components: Any = model.components
         here, there = (np.asarray(encoding.origin) for encoding in (problem.encoding, model.encoding))

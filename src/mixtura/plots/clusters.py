@@ -27,7 +27,7 @@ def plot_clusters(
 
     A point wears the blend of the components' colours in the proportions of its responsibilities, so a point
     between two clusters looks like it. The ellipses are the contours at one and two standard deviations;
-    numbers mark the means and are the labels of `predict`.
+    numbers mark the means and are the labels of `predict`. Components of a Bayesian mixture without rows are not drawn.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def plot_clusters(
         data, resp = data[drawn], resp[drawn]
     own_figure = ax is None
     ax = style.axes_for(ax, size=(7.0, 5.2))
-    palette = style.colours(len(weights))
+    palette, used = style.colours(len(weights)), style.with_rows(mixture)
     size = float(np.clip(6000 / max(len(data), 1), 5, 26))
     ax.scatter(
         *data[:, pair].T,
@@ -91,11 +91,11 @@ def plot_clusters(
         linewidths=0,
         rasterized=len(data) > 5000,
     )
-    for k in np.argsort(-weights):
+    for k in used[np.argsort(-weights[used])]:
         part = covariances[k][np.ix_(pair, pair)]
-        _draw_component(ax, means[k, pair], part, palette[k], str(k), small=len(weights) > 8)
-    if len(weights) <= (_MAX_LEGEND if own_figure else _MAX_LEGEND_INSIDE):
-        _draw_legend(ax, own_figure, weights, palette)
+        _draw_component(ax, means[k, pair], part, palette[k], str(k), small=len(used) > 8)
+    if len(used) <= (_MAX_LEGEND if own_figure else _MAX_LEGEND_INSIDE):
+        _draw_legend(ax, own_figure, {int(k): weights[k] for k in used}, palette)
     ax.set_xlabel(style.feature_name(mixture, pair[0]))
     ax.set_ylabel(style.feature_name(mixture, pair[1]))
     ax.autoscale_view()
@@ -164,13 +164,19 @@ def _draw_component(
     )
 
 
-def _draw_legend(ax: Any, own_figure: bool, weights: style.Floats, palette: style.Floats) -> None:
+def _draw_legend(ax: Any, own_figure: bool, weights: dict[int, float], palette: style.Floats) -> None:
     lines = optional_import("matplotlib.lines", "plots")
     handles = [
         lines.Line2D(
-            [], [], marker="o", linestyle="", markersize=6, color=colour, label=f"{k} ({100 * weight:.0f} %)"
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            markersize=6,
+            color=palette[k],
+            label=f"{k} ({100 * weight:.0f} %)",
         )
-        for k, (weight, colour) in enumerate(zip(weights, palette, strict=True))
+        for k, weight in weights.items()
     ]
     handles += [
         lines.Line2D([], [], color=style.MUTED, linewidth=1.8, label="1 standard deviation"),

@@ -53,6 +53,7 @@ def plot_density(
 
     Notes
     -----
+    Components of a Bayesian mixture without rows are not drawn by themselves.
     Draws :math:`p(x) = \sum_k \pi_k N(x \mid \mu_k, \sigma_k^2)` and its terms.
 
     Examples
@@ -87,13 +88,14 @@ def plot_density(
     ax = style.axes_for(ax)
     if values is not None:
         _draw_data(ax, values, bins)
-    _draw_components(ax, weights, means[:, feature], deviations, values)
+    used = style.with_rows(mixture)
+    _draw_components(ax, weights, means[:, feature], deviations, values, used)
     ax.set_xlabel(style.feature_name(mixture, feature))
     ax.set_ylabel("Density")
     style.finish(ax)
     ax.grid(visible=False, axis="x")
-    if len(weights) <= (_MAX_LEGEND if own_figure else _MAX_LEGEND_INSIDE):
-        style.legend_beside(ax, own_figure, ncols=1 if len(weights) <= 12 else 2)
+    if len(used) <= (_MAX_LEGEND if own_figure else _MAX_LEGEND_INSIDE):
+        style.legend_beside(ax, own_figure, ncols=1 if len(used) <= 12 else 2)
     return ax
 
 
@@ -110,9 +112,15 @@ def _draw_data(ax: Any, values: style.Floats, bins: Any) -> None:
 
 
 def _draw_components(
-    ax: Any, weights: style.Floats, means: style.Floats, deviations: style.Floats, values: style.Floats | None
+    ax: Any,
+    weights: style.Floats,
+    means: style.Floats,
+    deviations: style.Floats,
+    values: style.Floats | None,
+    used: Any,
 ) -> None:
-    lowest, highest = np.min(means - 3.5 * deviations), np.max(means + 3.5 * deviations)
+    ends = means + np.array([[-3.5], [3.5]]) * deviations
+    lowest, highest = ends[0, used].min(), ends[1, used].max()
     if values is not None and values.size:
         lowest, highest = min(lowest, values.min()), max(highest, values.max())
     # Points near every mean as well: a narrow component between wide ones keeps its peak.
@@ -120,7 +128,9 @@ def _draw_components(
     grid = np.unique(np.r_[np.linspace(lowest, highest, 512), near[(near > lowest) & (near < highest)]])
     standard = (grid - means[:, None]) / deviations[:, None]
     parts = weights[:, None] * np.exp(-0.5 * standard**2) / (deviations[:, None] * np.sqrt(2 * np.pi))
-    for k, (part, colour) in enumerate(zip(parts, style.colours(len(weights)), strict=True)):
+    palette = style.colours(len(weights))
+    for k in used:
+        part, colour = parts[k], palette[k]
         label = f"component {k} ({100 * weights[k]:.0f} %)"
         ax.fill_between(grid, part, color=colour, alpha=0.13, linewidth=0)
         ax.plot(grid, part, color=colour, linewidth=1.5, label=label, zorder=4)

@@ -26,6 +26,7 @@ __all__ = [
     "legend_beside",
     "room_for_text",
     "short",
+    "with_rows",
 ]
 
 INK = "#1d2733"
@@ -131,6 +132,15 @@ def gaussian_parameters(mixture: Any, plot: str) -> tuple[Floats, Floats, Floats
         means,
         covariance_matrices(np.asarray(mixture.covariances_, dtype=float), kind, means.shape),
     )
+
+
+def with_rows(mixture: Any) -> Any:
+    """Numbers of the components that rows of the fit belong to: a Bayesian mixture keeps others at their prior, which are not drawn."""
+    precision = getattr(mixture, "mean_precision_", None)
+    if precision is None:
+        return np.arange(len(mixture.weights_))
+    counts = np.asarray(precision, dtype=float) - mixture.mean_precision_prior_
+    return np.flatnonzero(counts >= min(1.0, counts.max()))
 
 
 def covariance_matrices(covariances: Floats, kind: str, shape: tuple[int, ...]) -> Floats:
