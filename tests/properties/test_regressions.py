@@ -27,7 +27,7 @@ def rows_of(name, rng, n=200):
     beside = {"trials": rng.integers(1, 9, n), "exposure": rng.uniform(0.5, 3, n)}.get(known)
     x = np.column_stack([np.zeros(n), *([] if known is None else [beside]), covariates]).astype(float)
     block = component.encode(x.T, Encoding(x.shape[1]))
-    x[:, 0] = component.draw(block, rng.integers(2, size=n), rng)
+    x[:, 0] = component.respond(block, rng.integers(2, size=n), rng)
     return x
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from mixtura.components.design import solve_normal
 from mixtura.components.regression import Regression, RegressionBlock
 from mixtura.exceptions import Degenerate, DegenerateComponentError, InvalidParameterError
+from mixtura.priors.base import Prior
 from mixtura.protocols import Array
 from mixtura.statistics import Statistics, unpack_symmetric
 
@@ -114,6 +115,20 @@ class GaussianResponse(Regression):
         yield from super().table(names, origin)
         yield "standard_deviation", names[self.response], "", np.sqrt(self.noise_variances)
 
+    # --- with a prior -----------------------------------------------------------------------------------------
+    def variational(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> GaussianResponse:
+        """Blank components whose parameters have posterior laws (:mod:`mixtura.components.regression_posterior`)."""
+        from mixtura.components.regression_posterior import RegressionPosterior
+
+        return RegressionPosterior(self, prior, overall, origin)
+
+    def penalized(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> GaussianResponse:
+        """Blank components that go to the mode of their posterior."""
+        from mixtura.components.regression_posterior import RegressionMode
+
+        return RegressionMode(self, prior, overall, origin)
+
+    # --- the pass ---------------------------------------------------------------------------------------------
     def mean(self, block: RegressionBlock) -> Array:
         """The linear predictors, shape (K, B)."""
         return self.predictor(block)
@@ -243,7 +258,7 @@ class GaussianResponse(Regression):
             np.concatenate([part.noise_variances for part in everything]),
         )
 
-    def draw(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
+    def respond(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
         """A response of every row in its state."""
         mean = self.predictor(block)[state, np.arange(len(state))]
         return np.asarray(mean + np.sqrt(self.noise_variances[state]) * rng.standard_normal(len(state)))

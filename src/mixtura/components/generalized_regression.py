@@ -212,7 +212,7 @@ class LogisticResponse(GeneralizedRegression):
         )
         return bad
 
-    def draw(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
+    def respond(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
         """Successes of every row in its state."""
         share = expit(self.predictor(block))[state, np.arange(len(state))]
         return rng.binomial(np.round(block.known).astype(np.int64), share).astype(np.float64)
@@ -292,6 +292,6 @@ class PoissonResponse(GeneralizedRegression):
             bad[self.known] = ~(x[self.known] > 0)
         return bad
 
-    def draw(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
+    def respond(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
         """Counts of every row in its state."""
         return rng.poisson(self.mean(block)[state, np.arange(len(state))]).astype(np.float64)

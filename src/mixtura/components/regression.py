@@ -317,14 +317,14 @@ class Regression(ABC):
         return self.replace(np.concatenate([self.coefficients, *(part.coefficients for part in parts)]))
 
     @abstractmethod
-    def draw(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
+    def respond(self, block: RegressionBlock, state: Array, rng: np.random.Generator) -> Array:
         """A response of every row in its state (B,), shape (B,)."""
 
     def sample(self, component: int, n: int, rng: np.random.Generator) -> Array:
         """n rows of one component, shape (n, D); covariates are drawn from `pool`."""
         rows = self._pooled(n, rng)
         block = self.encode(rows.T, Encoding(rows.shape[1]))
-        rows[:, self.response] = self.draw(block, np.full(n, component), rng)
+        rows[:, self.response] = self.respond(block, np.full(n, component), rng)
         return rows
 
     def _pooled(self, n: int, rng: np.random.Generator) -> Array:

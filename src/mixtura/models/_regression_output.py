@@ -192,7 +192,7 @@ class RegressionOutput(Prediction):
         for rows, batch, model in self._batches(table):
             components: Any = model.components
             block = components.encode(batch.x, model.encoding)
-            responses[rows] = components.draw(block, labels[rows], self._sampler)
+            responses[rows] = components.respond(block, labels[rows], self._sampler)
         return responses, labels
 
     # --- criteria ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from mixtura.priors.dirichlet_prior import DirichletOfLevels, DirichletPrior
 from mixtura.priors.gamma import GammaOfMean, GammaOfRate, GammaPrior
 from mixtura.priors.normal_gamma import NormalGamma, NormalGammaPrior
 from mixtura.priors.normal_wishart import NormalWishartPrior
+from mixtura.priors.regression import RegressionPrior
 from mixtura.priors.weights import DirichletProcessPrior, PitmanYorPrior
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "NormalWishartPrior",
     "PitmanYorPrior",
     "Prior",
+    "RegressionPrior",
     "dirichlet_divergence",
     "dirichlet_from_mean_log",
     "inverse_digamma",
