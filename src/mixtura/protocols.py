@@ -219,7 +219,8 @@ class Component(Protocol):
 
     Components and structures with posterior laws also have ``point`` (the same without uncertainty), ``draw(rng)`` (one drawn
     from the posterior) and, components only, ``predictive`` (one that scores by the law of a new row given all rows seen),
-    ``prior_draw(n_components, rng)`` and ``divergences()``, (K,).
+    ``prior_draw(n_components, rng)``, ``divergences()``, (K,), and ``learning()``: the same with a prior that is learnt in every
+    step (empirical Bayes).
     """
 
     @property

@@ -31,7 +31,7 @@ from mixtura.components.gaussian import Gaussian, GaussianBlock
 from mixtura.components.product import Product
 from mixtura.components.student_t import StudentT
 from mixtura.components.wishart import WishartLaw, wishart_law
-from mixtura.priors.base import Prior, above, finite
+from mixtura.priors.base import MOST, Prior, above, finite
 from mixtura.priors.normal_wishart import NormalWishartPrior
 from mixtura.protocols import Array
 from mixtura.statistics import Statistics
@@ -204,6 +204,8 @@ class GaussianPosterior(_Conjugate):
     """
 
     laws_: NormalWishart | None = None
+    #: Whether the prior is learnt.
+    learn = False
     #: What is added to the scores of each component, shape (K,).
     _offset: Array
     _cache_expected: Array | None = None
@@ -253,8 +255,36 @@ class GaussianPosterior(_Conjugate):
         return super().expected_log_prob(stats) + float(self._offset @ stats["count"])
 
     def maximize(self, stats: Statistics) -> Self:
-        """The posterior: sums of the rows added to those of the prior."""
-        return self.at(self.posterior(stats))
+        """The posterior: sums of the rows added to those of the prior. Then, where it is learnt, the prior given the posterior."""
+        new = self.at(self.posterior(stats))
+        return new.under(new.learnt()) if self.learn else new
+
+    def learning(self) -> Self:
+        """The same, with a prior that is learnt in every step (empirical Bayes)."""
+        new = copy.copy(self)
+        new.learn = True
+        return new
+
+    def learnt(self) -> NormalWishart:
+        r"""The prior from which the posterior laws diverge least: what raises the bound most while they stay.
+
+        With :math:`E_k = E\Lambda_k` it has :math:`m_0 = (\sum E_k)^{-1}\sum E_k m_k`,
+        :math:`1/\kappa_0 = \frac1{DK}\sum D/\kappa_k + (m_k-m_0)^T E_k (m_k-m_0)` and, for its degrees of freedom, which stay,
+        :math:`V_0 = \nu_0 (\frac1K\sum E_k)^{-1}`.
+        """
+        laws, law, prior = self.laws, self.law, self.prior
+        n_components, n_features = laws.mean.shape
+        expected = law.precision(laws.degrees, laws.scatter)
+        matrices = self.model.matrices(expected, n_components, n_features)
+        mean = np.linalg.solve(matrices.sum(axis=0), np.einsum("kde,ke->d", matrices, laws.mean))
+        gap = laws.mean - mean
+        distance = np.einsum("kd,kde,ke->k", gap, matrices, gap)
+        kappa = min(1.0 / float(np.mean(1.0 / laws.kappa + distance / n_features)), MOST)
+        average = expected if self.model.pooled else expected.mean(axis=0, keepdims=True)
+        new = NormalWishart(
+            mean[None], np.array([kappa]), prior.degrees, law.precision(prior.degrees, average)
+        )
+        return new if self.under(new).penalty() <= self.penalty() else prior
 
     def penalty(self) -> float:
         """KL divergence of all posteriors from the prior."""

@@ -26,6 +26,7 @@ __all__ = [
     "is_marginal",
     "is_standardized",
     "kinds",
+    "learning",
     "marginal_columns",
     "moved",
     "open_components",
@@ -159,6 +160,11 @@ def variational(component: Any, prior: Any, overall: Statistics, origin: Array |
 def penalized(component: Any, prior: Any, overall: Statistics, origin: Array | None) -> Any:
     """Blank components of the same kind that go to the mode of their posterior; parameters as of `variational`."""
     return _with_prior(component, "penalized")(prior, overall, origin)
+
+
+def learning(component: Any) -> Any:
+    """Components with posterior laws whose prior is learnt in every step (empirical Bayes)."""
+    return component.learning()
 
 
 def penalty(component: Any) -> float:

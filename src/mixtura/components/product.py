@@ -252,6 +252,10 @@ class Product:
 
         return self._each(change)
 
+    def learning(self) -> Self:
+        """Every block with a prior that is learnt."""
+        return self._each(lambda part: part.component.learning())
+
     def penalty(self) -> float:
         """The blocks' added."""
         return sum(hooks.penalty(one) for one in self.blocks.values())

@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Self
 
@@ -59,12 +60,20 @@ class FamilyPosterior(FamilyComponents):
         super().__init__(template.family)
         self.template = template
         self.law = law
+        self.own = law  # the prior that chi and nu were made with, where it has been learnt since
+        self.learn = False
         self.chi: Array | None = None
         self.nu: Array | None = None
 
+    def learning(self) -> Self:
+        """The same, with a prior that is learnt in every step (empirical Bayes)."""
+        new = copy.copy(self)
+        new.learn = True
+        return new
+
     def at(self, chi: Array, nu: Array) -> Self:
         """The same prior with posterior sums (K, P) and exposures (K, V)."""
-        natural, normalizer = self.law.expectations(chi, nu)
+        natural, normalizer = self.own.expectations(chi, nu)
         new = self.replace(natural)
         new.chi, new.nu, new._cache_normalizer = chi, nu, normalizer
         return new
@@ -79,7 +88,7 @@ class FamilyPosterior(FamilyComponents):
     @property
     def point(self) -> FamilyComponents:
         """Components without uncertainty: those of the posterior means of the usual parameters."""
-        return self.template.replace(self.law.point(*self.hyper))
+        return self.template.replace(self.own.point(*self.hyper))
 
     @property
     def mean(self) -> Array:
@@ -92,7 +101,7 @@ class FamilyPosterior(FamilyComponents):
 
     def draw(self, rng: np.random.Generator) -> FamilyComponents:
         """Components whose parameters are drawn from the posterior."""
-        return self.template.replace(self.law.draw(*self.hyper, rng))
+        return self.template.replace(self.own.draw(*self.hyper, rng))
 
     def prior_draw(self, n_components: int, rng: np.random.Generator) -> FamilyComponents:
         """Components whose parameters are drawn from the prior."""
@@ -105,12 +114,12 @@ class FamilyPosterior(FamilyComponents):
 
     def divergences(self) -> Array:
         """KL divergence of each component's posterior from the prior, shape (K,)."""
-        return np.asarray(self.law.divergence(*self.hyper).sum(axis=-1))
+        return np.asarray(self.law.divergence(*self.hyper, self.own).sum(axis=-1))
 
     @property
     def predictive(self) -> FamilyPredictive:
         """Components that score by the law of a new row given all rows seen."""
-        return FamilyPredictive(self.template, self.law).at(*self.hyper)
+        return FamilyPredictive(self.template, self.own).at(*self.hyper)
 
     def _by_column(self) -> Array:
         super()._by_column()  # refuses families without columns of their own
@@ -121,7 +130,7 @@ class FamilyPosterior(FamilyComponents):
         """E[A] of each column, shape (K, V)."""
         found: Array | None = getattr(self, "_cache_normalizer", None)
         if found is None:
-            found = self.law.expectations(*self.hyper)[1]
+            found = self.own.expectations(*self.hyper)[1]
             self._cache_normalizer = found
         return found
 
@@ -129,10 +138,15 @@ class FamilyPosterior(FamilyComponents):
         return np.asarray(self._expected_normalizer.sum(axis=1))
 
     def maximize(self, stats: Statistics) -> Self:
-        """The posterior: sums of the rows added to those of the prior."""
+        """The posterior: sums of the rows added to those of the prior. Then, where it is learnt, the prior given the posterior."""
         exposure = stats.sums.get("exposure", stats["count"])
         exposure = exposure[:, None] if exposure.ndim == 1 else exposure
-        return self.at(self.law.chi + stats["sum_t"], self.law.nu + exposure)
+        new = copy.copy(self)
+        new.own = self.law
+        new = new.at(self.law.chi + stats["sum_t"], self.law.nu + exposure)
+        if self.learn:
+            new.law = self.law.learnt(*new.hyper, new.own)
+        return new
 
     def suspects(self, stats: Statistics) -> dict[int, str]:
         """None: a component on few rows is close to the prior, not spurious."""
@@ -140,12 +154,12 @@ class FamilyPosterior(FamilyComponents):
 
     def coordinates(self) -> Array:
         """Those of the posterior laws."""
-        return self.law.free(*self.hyper).ravel()
+        return self.own.free(*self.hyper).ravel()
 
     def from_coordinates(self, vector: Array) -> Self:
         """Inverse of `coordinates`."""
         free = np.asarray(vector, dtype=np.float64).reshape(self.n_components, -1)
-        return self.at(*self.law.from_free(free))
+        return self.at(*self.own.from_free(free))
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the components."""
@@ -182,7 +196,7 @@ class FamilyPredictive(FamilyPosterior):
             sums = x[rows]
             more = np.ones((sums.shape[0], 1)) if exposure is None else exposure[rows]
             for k in range(len(chi)):
-                scores[k, rows] = self.law.gain(chi[k], nu[k], sums, more)
+                scores[k, rows] = self.own.gain(chi[k], nu[k], sums, more)
         return scores + block.log_base
 
 

@@ -65,19 +65,33 @@ class Variational(_WithPriors):
         Of the components' parameters; None is a weak default made from all rows.
     weights : DirichletPrior, PitmanYorPrior (or DirichletProcessPrior), or None
         Of the weights; None is `DirichletPrior(1 / K)`, under which superfluous components lose their rows.
-    learn : bool, default False
-        Whether the concentration (and discount) of the weights' prior are learnt.
+    learn : bool or {"all", "weights", "components"}, default False
+        Which hyper-parameters are learnt by raising the bound: those of the weights' prior, of the components' prior, or (True) all.
+
+    Raises
+    ------
+    InvalidParameterError
+        If `learn` is something else.
     """
 
     prior: Any = None
     weights: Prior | None = None
-    learn: bool = False
+    learn: bool | str = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.learn, bool | np.bool_) and self.learn not in LEARNT:
+            msg = f"empirical_bayes is {self.learn!r}; expected False, True or one of {', '.join(map(repr, LEARNT))}."
+            raise InvalidParameterError(msg)
+
+    def _learns(self, what: str) -> bool:
+        return self.learn is not False and (self.learn in (True, "all") or self.learn == what)
 
     def __call__(self, problem: Problem) -> Problem:
         """The problem whose components and weights have posterior laws."""
         components = hooks.variational(
             problem.components, self.prior, overall(problem), problem.encoding.origin
         )
+        components = hooks.learning(components) if self._learns("components") else components
         return replace(problem, components=components, structure=self.structure(problem))
 
     def structure(self, problem: Problem) -> Callable[[Array], Any]:
@@ -85,13 +99,14 @@ class Variational(_WithPriors):
         if isinstance(problem.structure(np.ones(1)), EqualWeights):
             return problem.structure
         weights = DirichletPrior(1.0 / problem.n_components) if self.weights is None else self.weights
+        learn = self._learns("weights")
         if isinstance(weights, PitmanYorPrior):
             process = weights
             return lambda counts: StickBreaking(
-                len(counts), process.concentration, process.discount, learn=self.learn
+                len(counts), process.concentration, process.discount, learn=learn
             ).maximize(Statistics({"count": np.asarray(counts, dtype=np.float64)}))
         prior = _symmetric(weights, problem.n_components)
-        return lambda counts: DirichletWeights(prior(len(counts)), learn=self.learn).maximize(
+        return lambda counts: DirichletWeights(prior(len(counts)), learn=learn).maximize(
             Statistics({"count": np.asarray(counts, dtype=np.float64)})
         )
 
@@ -136,6 +151,8 @@ class PosteriorMode(_WithPriors):
 
 
 INFERENCES = ("em", "map", "variational")
+# What empirical Bayes may be of; True is all.
+LEARNT = ("all", "weights", "components")
 
 
 def _symmetric(weights: Prior, n_components: int) -> Callable[[int], Array]:

@@ -20,6 +20,7 @@ References
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
@@ -29,7 +30,10 @@ import scipy.sparse as sp
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
-__all__ = ["Conjugate", "Prior", "above", "by_column", "finite"]
+__all__ = ["MOST", "Conjugate", "Prior", "above", "by_column", "finite"]
+
+# Most rows that a learnt prior may be worth: where all components are alike, the bound rises for ever as their prior narrows.
+MOST = 1e5
 
 
 class Prior:
@@ -127,16 +131,53 @@ class Conjugate(ABC):
     def refuse_without_mode(self) -> None:  # noqa: B027 - most laws have one
         """Raise InvalidParameterError if a component without data would have no mode, naming the hyper-parameter."""
 
-    def divergence(self, chi: Array, nu: Array) -> Array:
-        """KL divergence of the law with (chi, nu) from the prior, shape (K, V)."""
-        natural, normalizer = self.expectations(chi, nu)
+    def divergence(self, chi: Array, nu: Array, own: Conjugate | None = None) -> Array:
+        """KL divergence of laws from the prior, shape (K, V).
+
+        Parameters
+        ----------
+        chi : ndarray, shape (K, P)
+            Of the laws.
+        nu : ndarray, shape (K, V)
+            Likewise.
+        own : Conjugate, optional
+            The prior that the laws were made with, where this one has been learnt since.
+        """
+        own = self if own is None else own
+        natural, normalizer = own.expectations(chi, nu)
         inner = by_column((chi - self.chi) * natural, self.owner, len(self.nu))
         return np.asarray(
             inner
             - (nu - self.nu) * normalizer
-            - self.log_partition(chi, nu)
+            - own.log_partition(chi, nu)
             + self.log_partition(self.chi, self.nu)
+            + self._shifted(own, chi, nu)
         )
+
+    def _shifted(self, own: Conjugate, chi: Array, nu: Array) -> Array | float:
+        """What the laws' constants add to their divergence where they are others than the prior's."""
+        return 0.0
+
+    # --- empirical Bayes --------------------------------------------------------------------------------------
+    def learnt(self, chi: Array, nu: Array, own: Conjugate) -> Self:
+        """The prior from which laws diverge least together: what raises the bound most while they stay.
+
+        The sum of the divergences is convex in the prior's hyper-parameters. A column for which the
+        solution is no better, by rounding or because it was cut at `MOST`, keeps what it had.
+        """
+        new = self._learnt(chi, nu, own)
+        worse = new.divergence(chi, nu, own).sum(axis=0) > self.divergence(chi, nu, own).sum(axis=0)
+        return new._with(self, worse) if worse.any() else new
+
+    def _learnt(self, chi: Array, nu: Array, own: Conjugate) -> Self:
+        raise NotImplementedError  # pragma: no cover - every law says it
+
+    def _with(self, other: Self, columns: Array) -> Self:
+        """This law, with another one's hyper-parameters in some of the columns, a mask (V,)."""
+        new = copy.copy(self)
+        new.chi = np.where(columns[self.owner], other.chi, self.chi)
+        new.nu = np.where(columns, other.nu, self.nu)
+        return new
 
 
 def by_column(values: Array, owner: Array, n_values: int) -> Array:

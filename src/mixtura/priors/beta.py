@@ -11,14 +11,16 @@ References
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import betaln, digamma
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.priors.base import Conjugate, Prior, above
+from mixtura.priors.dirichlet import dirichlet_of_logs
 from mixtura.protocols import Array
 
 __all__ = ["BetaOfFailures", "BetaOfOdds", "BetaPrior"]
@@ -61,6 +63,14 @@ class _Beta(Conjugate):
     def _natural(self, p: Array, rest: Array) -> Array:
         """Natural parameters of probabilities p and rest = 1 - p."""
         raise NotImplementedError  # pragma: no cover
+
+    def _learnt(self, chi: Array, nu: Array, own: Conjugate) -> Self:
+        """From averages of E[log p] and E[log(1 - p)]."""
+        a, b = self._pair(chi, nu)
+        logs = np.stack([digamma(a) - digamma(a + b), digamma(b) - digamma(a + b)], axis=-1)
+        new = copy.copy(self)
+        new.chi, new.nu = self._from_pair(*dirichlet_of_logs(logs.mean(axis=0)).T)
+        return new
 
     def log_partition(self, chi: Array, nu: Array) -> Array:
         """log B(a, b)."""

@@ -13,7 +13,13 @@ from scipy.special import digamma, gammaln, polygamma
 
 from mixtura.protocols import Array
 
-__all__ = ["MAX_CONCENTRATION", "dirichlet_divergence", "dirichlet_from_mean_log", "inverse_digamma"]
+__all__ = [
+    "MAX_CONCENTRATION",
+    "dirichlet_divergence",
+    "dirichlet_from_mean_log",
+    "dirichlet_of_logs",
+    "inverse_digamma",
+]
 
 # Beyond this weights drawn from the law are all alike, and log-gamma functions lose the digits of a divergence.
 MAX_CONCENTRATION = 1e5
@@ -59,6 +65,26 @@ def inverse_digamma(value: Array) -> Array:
     for _ in range(6):
         x = np.maximum(x - (digamma(x) - value) / polygamma(1, x), 0.5 * x)
     return x
+
+
+def dirichlet_of_logs(mean_logs: Array) -> Array:
+    """The same for many laws at once, shape (R, D), with sums of at most `MAX_CONCENTRATION`.
+
+    Examples
+    --------
+    >>> a = np.array([[0.5, 2.0], [3.0, 1.0]])
+    >>> dirichlet_of_logs(digamma(a) - digamma(a.sum(axis=1, keepdims=True))).round(6)
+    array([[0.5, 2. ],
+           [3. , 1. ]])
+    """
+    from mixtura.families._solvers import dirichlet_alpha, dirichlet_gap  # families are made with priors
+
+    share = np.exp(mean_logs - mean_logs.max(axis=1, keepdims=True))
+    alpha = MAX_CONCENTRATION * share / share.sum(axis=1, keepdims=True)
+    spread = dirichlet_gap(mean_logs) > mean_logs.shape[1] / (2.0 * MAX_CONCENTRATION)
+    if spread.any() and mean_logs.shape[1] > 1:
+        alpha[spread] = dirichlet_alpha(mean_logs[spread])
+    return np.asarray(alpha * np.minimum(1.0, MAX_CONCENTRATION / alpha.sum(axis=1, keepdims=True)))
 
 
 def dirichlet_from_mean_log(mean_log: Array, concentration: float | None = None) -> Array:

@@ -10,8 +10,9 @@ References
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +20,7 @@ from scipy.special import digamma, gammaln
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.priors.base import Conjugate, Prior, above, by_column
+from mixtura.priors.dirichlet import dirichlet_of_logs
 from mixtura.protocols import Array
 
 __all__ = ["DirichletOfLevels", "DirichletPrior"]
@@ -90,6 +92,18 @@ class DirichletOfLevels(Conjugate):
         """digamma(alpha) - digamma(sum alpha), and zero."""
         total = self._total(chi)
         return digamma(chi) - digamma(total)[..., self.owner], np.zeros(total.shape)
+
+    def _learnt(self, chi: Array, nu: Array, own: Conjugate) -> Self:
+        """From averages of E[log p], column by column of as many levels."""
+        logs = self.expectations(chi, nu)[0].mean(axis=0)
+        new = copy.copy(self)
+        new.chi = self.chi.copy()
+        sizes = np.bincount(self.owner)
+        for size in np.unique(sizes):
+            levels = np.flatnonzero(np.isin(self.owner, np.flatnonzero(sizes == size)))
+            new.chi[levels] = dirichlet_of_logs(logs[levels].reshape(-1, size)).ravel()
+        new.nu = self._total(new.chi)
+        return new
 
     def point(self, chi: Array, nu: Array) -> Array:
         """Of the shares alpha / sum alpha."""

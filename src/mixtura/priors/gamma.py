@@ -10,17 +10,35 @@ References
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
 from mixtura.exceptions import InvalidParameterError
-from mixtura.priors.base import Conjugate, Prior, above
+from mixtura.priors.base import MOST, Conjugate, Prior, above
 from mixtura.protocols import Array
 
-__all__ = ["GammaOfMean", "GammaOfRate", "GammaPrior"]
+__all__ = ["GammaOfMean", "GammaOfRate", "GammaPrior", "gamma_of_means"]
+
+
+def gamma_of_means(values: Array, logs: Array) -> tuple[Array, Array]:
+    """Shape (at most `MOST`) and rate of gamma laws by maximum likelihood, from values and logarithms, averaged over the first axis.
+
+    Examples
+    --------
+    >>> shape, rate = gamma_of_means(np.array([[1.5]]), np.array([[digamma(3.0) - np.log(2.0)]]))
+    >>> shape.round(8), rate.round(8)
+    (array([3.]), array([2.]))
+    """
+    from mixtura.families._solvers import gamma_shape  # families are made with priors
+
+    mean = values.mean(axis=0)
+    gap = np.log(mean) - logs.mean(axis=0)
+    shape = np.minimum(gamma_shape(np.maximum(gap, 0.5 / MOST)), MOST)
+    return shape, shape / mean
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,13 @@ class _Gamma(Conjugate):
     def _value(self, natural: Array) -> Array:
         """Rates of natural parameters."""
         raise NotImplementedError  # pragma: no cover
+
+    def _learnt(self, chi: Array, nu: Array, own: Conjugate) -> Self:
+        """From averages of E[rate] and E[log rate]."""
+        shape, rate = self._pair(chi, nu)
+        new = copy.copy(self)
+        new.chi, new.nu = self._from_pair(*gamma_of_means(shape / rate, digamma(shape) - np.log(rate)))
+        return new
 
     def log_partition(self, chi: Array, nu: Array) -> Array:
         """log Gamma(a) - a log b."""

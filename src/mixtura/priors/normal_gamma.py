@@ -12,12 +12,13 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from mixtura.priors.base import Conjugate, Prior, above, finite
+from mixtura.priors.base import MOST, Conjugate, Prior, above, finite
+from mixtura.priors.gamma import gamma_of_means
 from mixtura.protocols import Array
 
 __all__ = ["NormalGamma", "NormalGammaPrior"]
@@ -92,6 +93,26 @@ class NormalGamma(Conjugate):
         first, second = chi[..., :size], chi[..., size:]
         mean = first / nu
         return mean, nu, self.excess + 0.5 * nu, 0.5 * (second - nu * mean**2)
+
+    def _shifted(self, own: Any, chi: Array, nu: Array) -> Array:
+        """The shapes of laws made with another constant c have that one."""
+        _, _, shape, rate = own.usual(chi, nu)
+        return np.asarray((own.excess - self.excess) * (digamma(shape) - np.log(rate)))
+
+    def _learnt(self, chi: Array, nu: Array, own: Any) -> Self:
+        """Mean by precision; its own precision from squared distances; shape and rate as of gamma laws."""
+        means, kappas, shapes, rates = own.usual(chi, nu)
+        precision = shapes / rates
+        mean = (precision * means).sum(axis=0) / precision.sum(axis=0)
+        kappa = np.minimum(1.0 / np.mean(1.0 / kappas + precision * (means - mean) ** 2, axis=0), MOST)
+        shape, rate = gamma_of_means(precision, digamma(shapes) - np.log(rates))
+        new: Self = self.of(mean, kappa, shape, rate, self.owner)  # type: ignore[assignment] # of this class
+        return new
+
+    def _with(self, other: Self, columns: Array) -> Self:
+        new = super()._with(other, np.asarray(columns))
+        new.excess = np.where(columns, other.excess, self.excess)
+        return new
 
     def log_partition(self, chi: Array, nu: Array) -> Array:
         """log Gamma(a) - a log b - log(kappa / 2 pi) / 2."""
