@@ -265,10 +265,11 @@ def test_components_without_rows_are_not_drawn():
 @pytest.mark.parametrize(
     "rule", ["sieve", "kmeans", "k-means++", "random", "random_from_data", "agglomerate"]
 )
-def test_every_start_ends_near_the_same_bound(rule):
-    mixture = fit(k=3, init_params=rule, tol=1e-7)
+def test_every_start_finds_clusters_far_apart(rule):
+    settings = {"k": 3, "weight_concentration_prior_type": "dirichlet_distribution", "tol": 1e-8, "n_init": 6}
+    mixture = fit(separate(), init_params=rule, **settings)
     assert mixture.converged_
-    assert mixture.lower_bound_ == pytest.approx(fit(k=3).lower_bound_, abs=0.02)
+    assert mixture.lower_bound_ == pytest.approx(fit(separate(), **settings).lower_bound_, abs=1e-7)
 
 
 def test_a_warm_start_goes_on_and_follows_new_priors():
@@ -284,10 +285,12 @@ def test_a_warm_start_goes_on_and_follows_new_priors():
 
 @pytest.mark.parametrize("kind", ["full", "diag"])
 def test_a_fitted_mixture_is_a_start(kind):
-    likelihood = GaussianMixture(3, covariance_type=kind, random_state=0).fit(ROWS)
-    one = fit(k=3, init_params=likelihood)
-    assert one.lower_bound_ == pytest.approx(fit(k=3).lower_bound_, abs=1e-4)
-    more = fit(k=5, init_params=one)
+    settings = {"weight_concentration_prior_type": "dirichlet_distribution", "tol": 1e-8}
+    likelihood = GaussianMixture(3, covariance_type=kind, random_state=0).fit(separate())
+    one = fit(separate(), k=3, init_params=likelihood, **settings)
+    assert one.lower_bound_ == pytest.approx(fit(separate(), k=3, **settings).lower_bound_, abs=1e-7)
+    assert GaussianMixture(3, init_params=one).fit(separate()).converged_
+    more = fit(separate(), k=5, init_params=one)
     assert more.weights_.shape == (5,)
     assert clone(more).init_params is one
     with pytest.raises(InvalidParameterError, match="expected a BayesianGaussianMixture with"):
