@@ -126,9 +126,9 @@ def _prior(given: RegressionPrior, overall: Statistics, level: float, *, interce
         gram[0, 0], cross[0] = 1.0, 0.0
         level += height
     line = solve_normal(gram[None], cross[None])
-    noise = _LEAST_NOISE * squares
+    noise = squares
     if not line.undetermined:
-        noise = max(noise, squares - float(line.coefficients[0] @ cross))
+        noise = max(_LEAST_NOISE * squares, squares - float(line.coefficients[0] @ cross))
     return given.law(gram, level, noise or 1.0, intercept=intercept).moved(change, shift)
 
 

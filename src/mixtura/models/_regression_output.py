@@ -204,7 +204,7 @@ class RegressionOutput(Prediction):
         weight = self._check_weight(sample_weight, len(table))
         weight = np.ones(len(table)) if weight is None else weight
         log_likelihood = certainty = 0.0
-        for rows, joint in self._joint(table):
+        for rows, joint in self._joint(table, self._model().point):
             evidence = logsumexp(joint, axis=0)
             log_likelihood += float(evidence @ weight[rows])
             certainty += float((joint.max(axis=0) - evidence) @ weight[rows])

@@ -1,7 +1,7 @@
 """Mixtures of regressions: a response depends on covariates in a different way in every component.
 
 The file is long because its docstring is: settings, attributes, notes and the arguments of `fit` take half of it.
-Prediction is in `_regression_output`, checks of the columns in `_regression_rows`.
+Prediction is in `_regression_output`, what posterior laws add in `_regression_laws`, checks of the columns in `_regression_rows`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from sklearn.base import RegressorMixin
 from mixtura.components import GaussianResponse, LogisticResponse, PoissonResponse
 from mixtura.components.regression import Regression
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
+from mixtura.inference.bayesian import INFERENCES, Likelihood, PosteriorMode, Treatment, Variational
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models import _regression_rows as rows_of
 from mixtura.models._base import BaseMixture, check_choice
-from mixtura.models._regression_output import RegressionOutput
+from mixtura.models._regression_laws import RegressionLaws
+from mixtura.priors import Prior
 from mixtura.protocols import Array, Encoding, Executor
 from mixtura.structures import Concomitant, Independent, LatentMixture
 
@@ -34,7 +36,7 @@ _FAMILIES: dict[str, type[Regression]] = {
 }
 
 
-class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
+class RegressionMixture(RegressionLaws, RegressorMixin, BaseMixture):
     """Mixture of K regressions, with weights that may depend on further columns (concomitant variables).
 
     Rows belong to hidden groups, and in each group the response depends on the covariates in its own way. Conditional on
@@ -56,6 +58,14 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
     noise_floor : float, default 1e-10
         Smallest noise variance, as a share of the variance of y. Without it the likelihood has no maximum, where some rows lie on
         a line.
+    inference : {"em", "map", "variational"}, optional
+        Maximum likelihood; the mode of the posterior density; or posterior laws of coefficients, noise and weights (variational Bayes:
+        the bound of the log evidence takes the place of the log-likelihood). Default: "em", or "variational" where a prior is given.
+        Gaussian responses only; without `shared`, `tied_noise` and concomitants.
+    prior : RegressionPrior, optional
+        Of every component's coefficients and noise (:class:`mixtura.priors.RegressionPrior`). None: a weak one made from all rows.
+    weights_prior : DirichletPrior, DirichletProcessPrior or PitmanYorPrior, optional
+        Of the weights.
     tol : float, default 1e-5
         Bound on the estimated remaining gain of the objective per row (nats).
     max_iter : int, default 1000
@@ -126,6 +136,8 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         "concomitant_coef_",
     )
 
+    _saved_objects: ClassVar[tuple[str, ...]] = ("prior", "weights_prior", "_laws", "_weights_law")
+
     def __init__(
         self,
         n_components: int = 1,
@@ -135,6 +147,9 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         shared: Sequence[str | int] = (),
         tied_noise: bool = False,
         noise_floor: float = 1e-10,
+        inference: str | None = None,
+        prior: Prior | None = None,
+        weights_prior: Prior | None = None,
         tol: float = 1e-5,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -153,6 +168,9 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         self.shared = shared
         self.tied_noise = tied_noise
         self.noise_floor = noise_floor
+        self.inference = inference
+        self.prior = prior
+        self.weights_prior = weights_prior
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -169,6 +187,8 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
     def _check_settings(self) -> None:
         super()._check_settings()
         check_choice("family", self.family, list(_FAMILIES))
+        if self.inference is not None:
+            check_choice("inference", self.inference, INFERENCES)
         for name in ("fit_intercept", "tied_noise"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 msg = f"{name} is {getattr(self, name)!r}; expected True or False."
@@ -176,6 +196,24 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         if not (isinstance(self.noise_floor, int | float | np.number) and self.noise_floor >= 0):
             msg = f"noise_floor is {self.noise_floor!r}; expected a number of at least 0."
             raise InvalidParameterError(msg)
+
+    def _treatment(self) -> Treatment:
+        """How parameters are treated: what `inference` and the priors say."""
+        given = self.prior is not None or self.weights_prior is not None
+        kind = ("variational" if given else "em") if self.inference is None else self.inference
+        if kind == "em" and given:
+            msg = "inference is 'em', but a prior is given; expected 'variational' or 'map' with a prior, or neither."
+            raise InvalidParameterError(msg)
+        makers: dict[str, Callable[[], Treatment]] = {
+            "em": Likelihood,
+            "map": lambda: PosteriorMode(self.prior, self.weights_prior),
+            "variational": lambda: Variational(self.prior, self.weights_prior),
+        }
+        return makers[kind]()
+
+    @property
+    def _with_prior(self) -> bool:
+        return not isinstance(self._treatment(), Likelihood)
 
     def fit(
         self,
@@ -304,7 +342,9 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         return table[:, self._first : last], table[:, last:]
 
     def _check_columns(self, table: Array, weight: Array | None) -> None:
-        """Refuse designs that do not determine their coefficients."""
+        """Refuse designs that do not determine their coefficients; a prior determines them."""
+        if self._with_prior:
+            return
         names = self._column_names()
         X, beside = self._parts(table)
         last = self._first + X.shape[1]
@@ -336,8 +376,14 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         if self._first == 1 and not spread > 0:
             msg = f"All responses are {X[0, 0]:g}; expected responses that vary."
             raise InvalidDataError(msg)
+        if self._with_prior and self._concomitant_names:
+            msg = (
+                f"concomitants are given ({', '.join(self._concomitant_names)}), but weights that depend on columns have no conjugate "
+                "prior; expected none of them with a prior. Leave them out, or use inference='em'."
+            )
+            raise InvalidParameterError(msg)
         self._scaling = share @ beside, np.sqrt(share @ (beside - share @ beside) ** 2)
-        return Problem(
+        problem = Problem(
             X,
             sample_weight,
             Encoding(X.shape[1], origin=origin),
@@ -348,6 +394,11 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
             self.n_components,
             covariates=(beside - self._scaling[0]) / self._scaling[1] if beside.shape[1] else None,
         )
+        return self._treatment()(problem)
+
+    def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
+        start = super()._start(problem, rng)
+        return None if start is None else self._treatment().start(problem, start)
 
     def _structure(self, counts: Array) -> Independent | Concomitant:
         """Weights proportional to the counts, to begin with."""
@@ -366,7 +417,7 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
                 f"family={self.family!r} of {self.n_features_in_} columns."
             )
             raise InvalidParameterError(msg)
-        blank: Any = problem.components
+        blank: Any = self._blank() if self._with_prior else problem.components
         start = self._filled(blank, other)
         origin = problem.encoding.origin
         structure = self._structure(other.weights_)
@@ -389,6 +440,8 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
     def _publish(self, result: FitResult) -> None:
         model = result.model
         components = model.components.moved(-model.encoding.origin)
+        self._laws = components if hasattr(components, "laws") else None
+        self._weights_law = model.structure if self._laws is not None else None
         first = int(self.fit_intercept)
         counts = result.statistics.parts["structure"]["count"]
         self.weights_ = counts / counts.sum()
@@ -404,6 +457,8 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
             self.weights_ = model.structure.weights
 
     def _model(self) -> LatentMixture:
+        if self._laws is not None:
+            return LatentMixture(self._laws, self._weights_law, Encoding(len(self._column_names())))
         if self._concomitant_names:
             structure: Any = Concomitant(
                 np.column_stack([self.concomitant_intercept_, self.concomitant_coef_]),
@@ -420,6 +475,12 @@ class RegressionMixture(RegressionOutput, RegressorMixin, BaseMixture):
         """The fitted model in the units of the data, and the problem that it solves."""
         table = self._table(X, y, **given, needed="standard_errors")
         model = self._model()
+        if self._laws is not None:
+            msg = (
+                "This mixture was fitted with posterior laws, and standard errors are those of a maximum of the likelihood. Expected "
+                "inference='em', or credible_intervals()."
+            )
+            raise InvalidParameterError(msg)
         problem = replace(
             self._problem(table, self._check_weight(sample_weight, len(table))),
             encoding=model.encoding,

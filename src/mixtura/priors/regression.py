@@ -28,6 +28,8 @@ __all__ = ["Lines", "RegressionPrior"]
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 # Rows that the default prior of the coefficients is worth.
 _ROWS = 0.01
+# Share of the noise of one regression for all rows that the default prior expects in a component.
+_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class RegressionPrior(Prior):
     shape : float, default 0.5
         a, above 0: half the number of rows that the prior noise variance is worth.
     rate : float, optional
-        b, above 0. None: the shape times the noise variance of one regression for all rows.
+        b, above 0. None: the shape times a tenth of the noise variance of one regression for all rows, because components leave less.
 
     Examples
     --------
@@ -89,7 +91,7 @@ class RegressionPrior(Prior):
         if self.precision is not None:
             precision = self._matrix(size)
         shape = above(kind, "shape", self.shape, 1)
-        rate = shape * noise if self.rate is None else above(kind, "rate", self.rate, 1)
+        rate = _SHARE * shape * noise if self.rate is None else above(kind, "rate", self.rate, 1)
         return Lines(mean[None], precision[None], shape, rate)
 
     def _matrix(self, size: int) -> Array:
