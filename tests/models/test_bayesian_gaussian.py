@@ -223,15 +223,19 @@ def test_pitman_yor_publishes_sticks_and_discount():
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_empirical_bayes_raises_the_bound_and_publishes_what_it_learnt(law):
+@pytest.mark.parametrize("what", ["weights", "components", True])
+def test_empirical_bayes_raises_the_bound_and_publishes_what_it_learnt(law, what):
     settings = {"means_init": ROWS[:4], "weight_concentration_prior_type": law, "tol": 1e-7}
-    known, learnt = fit(**settings), fit(**settings, empirical_bayes=True)
+    known, learnt = fit(**settings), fit(**settings, empirical_bayes=what)
     assert learnt.lower_bound_ > known.lower_bound_
-    assert learnt.weight_concentration_prior_ != known.weight_concentration_prior_
-    assert learnt.lower_bound_terms_["lower_bound"] == pytest.approx(learnt.lower_bound_ * len(ROWS))
-    assert learnt.score_samples(ROWS, plug_in=True).sum() == pytest.approx(
-        learnt.lower_bound_terms_["log_evidence"], rel=1e-12
-    )
+    weights = learnt.weight_concentration_prior_ != known.weight_concentration_prior_
+    assert weights == (what != "components")
+    assert np.array_equal(learnt.covariance_prior_, known.covariance_prior_) == (what == "weights")
+    assert (learnt.mean_precision_prior_ == 1.0) == (what == "weights")
+    assert learnt.degrees_of_freedom_prior_ == 3.0
+    # The attributes are those of the bound.
+    terms = learnt.lower_bound_terms_
+    assert learnt.score_samples(ROWS, plug_in=True).sum() == pytest.approx(terms["log_evidence"], rel=1e-9)
 
 
 def separate(n=150):
@@ -428,6 +432,10 @@ BAD = {
     "law": (
         {"weight_concentration_prior_type": "dirichlet"},
         r"weight_concentration_prior_type is 'dirichlet'.*dirichlet_",
+    ),
+    "what is learnt": (
+        {"empirical_bayes": "concentration"},
+        r"empirical_bayes is 'concentration'.*'weights'",
     ),
     "structure": ({"covariance_type": "VVE"}, r"covariance_type is 'VVE'.*(full|tied|diag|spherical)"),
 }

@@ -86,8 +86,9 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
         Kept for scikit-learn's programs; the progress bar does not need it.
     discount_prior : float, optional
         Discount of the Pitman-Yor process, from 0 to below 1. None: 0.25.
-    empirical_bayes : bool, default False
-        Whether the concentration (and discount) are learnt by raising the bound.
+    empirical_bayes : bool or {"all", "weights", "components"}, default False
+        Which hyper-parameters are learnt by raising the bound: concentration (and discount) of the weights, mean, its precision and
+        scatter of the components (`degrees_of_freedom_prior` stays), or (True, "all") both. What is given is where they start.
     weights_init, means_init, precisions_init : array_like, optional
         Given start, as for :class:`GaussianMixture`.
     time_budget : float, optional
@@ -194,7 +195,7 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
         verbose: int = 0,
         verbose_interval: int = 10,
         discount_prior: float | None = None,
-        empirical_bayes: bool = False,
+        empirical_bayes: bool | str = False,
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
