@@ -1,4 +1,7 @@
-"""A sweep over K (and covariance type, number of factors), every fit started afresh and from the nested smaller model."""
+"""A sweep over K (and covariance type, number of factors), every fit started afresh and from the nested smaller model.
+
+Long, because what every setting of `select` means is documented beside it.
+"""
 
 from __future__ import annotations
 
