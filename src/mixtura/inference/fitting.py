@@ -19,6 +19,7 @@ from mixtura.exceptions import DegenerateComponentError
 from mixtura.executors import Serial, one_thread
 from mixtura.inference import initialize
 from mixtura.inference.driver import FitResult, Progress, run
+from mixtura.inference.moves import Move, Setting
 from mixtura.inference.problem import Nested, Problem
 from mixtura.inference.recipe import last_recipe, recipe
 from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
@@ -72,11 +73,17 @@ class Fitted:
         Every start, in the order run; those carried to the end on all rows come last.
     best_start : int
         Index into `starts` of the run kept.
+    moves : tuple of Move, default ()
+        All moves that were tried after it, in order.
+    interrupted : bool, default False
+        Whether Ctrl-C ended the moves.
     """
 
     best: FitResult
     starts: tuple[StartResult, ...]
     best_start: int
+    moves: tuple[Move, ...] = ()
+    interrupted: bool = False
 
 
 def fit(
@@ -110,7 +117,18 @@ def fit(
         catch_interrupt(),
         one_thread(),
     ):  # k-means on a few rows is slower on many threads, and much slower on a busy machine
-        return _fit(problem, settings, rng, given)
+        return _moved(problem, settings, _fit(problem, settings, rng, given))
+
+
+def _moved(problem: Problem, settings: Settings, fitted: Fitted) -> Fitted:
+    """The best run after moves, where there are any; known labels name components by their places, so these stay."""
+    if problem.moves is None or problem.allowed is not None:
+        return fitted
+    setting = Setting(
+        problem.source(), problem.update, settings.executor, settings.stopping, settings.callbacks
+    )
+    found = problem.moves(fitted.best, setting, problem.n_components)
+    return replace(fitted, best=found.best, moves=found.tried, interrupted=found.interrupted)
 
 
 def _fit(

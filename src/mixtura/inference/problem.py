@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from mixtura.data import block_rows, make_source
 from mixtura.inference import initialize
+from mixtura.inference.moves import Moves
 from mixtura.protocols import Array, Component, Encoding, Source, Update
 from mixtura.structures import LatentMixture
 
@@ -67,6 +68,8 @@ class Problem:
         What the law of the states may depend on.
     allowed : ndarray of bool, shape (N, K), optional
         States that every row may have; None: all.
+    moves : Moves, optional
+        What is tried after the best start, where parameters have posterior laws. None: nothing.
     """
 
     x: Any
@@ -82,6 +85,7 @@ class Problem:
     nested: tuple[Nested, ...] = ()
     covariates: Array | None = None
     allowed: Array | None = None
+    moves: Moves | None = None
 
     def restricted(self, allowed: Array | None) -> Problem:
         """The same problem, with the states that every row may have, shape (N, K); None: all."""

@@ -219,7 +219,8 @@ class BaseMixture(Prediction, Conditional, Output, DensityMixin, BaseEstimator):
     def _warn(self, fitted: Fitted) -> None:
         best, name = fitted.best, type(self).__name__
         # The best start may have converged before another one was interrupted.
-        if Reason.INTERRUPTED in {best.reason, *(start.reason for start in fitted.starts)}:
+        reasons = {best.reason, *(start.reason for start in fitted.starts)}
+        if fitted.interrupted or Reason.INTERRUPTED in reasons:
             warnings.warn(
                 f"{name} was interrupted after {best.n_iter} steps; this is the best model so far.",
                 InterruptedWarning,

@@ -27,6 +27,7 @@ from mixtura.inference.problem import Problem
 from mixtura.models._base import BaseMixture, check_choice
 from mixtura.models._bayesian import Bayesian
 from mixtura.models._gaussian import GaussianRows
+from mixtura.models._moving import Moving
 from mixtura.models._weight_laws import WEIGHT_LAWS, WeightLaw
 from mixtura.priors import NormalWishartPrior
 from mixtura.priors.base import above, finite
@@ -37,7 +38,7 @@ from mixtura.structures import LatentMixture
 __all__ = ["BayesianGaussianMixture"]
 
 
-class BayesianGaussianMixture(Bayesian, GaussianRows):
+class BayesianGaussianMixture(Bayesian, Moving, GaussianRows):
     r"""Gaussian mixture by variational Bayes: a drop-in for scikit-learn's class.
 
     Weights, means and precisions have posterior laws instead of values. A component that the rows do not need keeps its prior and a
@@ -89,6 +90,12 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
     empirical_bayes : bool or {"all", "weights", "components"}, default False
         Which hyper-parameters are learnt by raising the bound: concentration (and discount) of the weights, mean, its precision and
         scatter of the components (`degrees_of_freedom_prior` stays), or (True, "all") both. What is given is where they start.
+    moves : bool, default True
+        Whether components of the best start are merged, deleted, split and (for the processes) sorted by size where that raises the
+        bound. Steps of all moves count towards `max_iter`.
+    prune : bool, default False
+        Whether components with less than one row are taken out at the end. The processes do not change by that; a Dirichlet law of the
+        weights becomes one of fewer weights, so that its bounds before and after do not compare.
     weights_init, means_init, precisions_init : array_like, optional
         Given start, as for :class:`GaussianMixture`.
     time_budget : float, optional
@@ -118,6 +125,8 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
         Of the Wishart posteriors; one number for "tied".
     weight_concentration_prior_, discount_prior_, mean_precision_prior_, mean_prior_, degrees_of_freedom_prior_, covariance_prior_
         The hyper-parameters used: given, default or learnt.
+    moves_ : tuple of Move
+        Moves that were accepted, in order: what, and the bound per row before and after.
     converged_, n_iter_, starts_, n_features_in_, feature_names_in_
         As for :class:`GaussianMixture`.
     lower_bound_ : float
@@ -147,7 +156,7 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
     >>> X = np.concatenate([rng.normal(0, 1, (100, 1)), rng.normal(9, 2, (300, 1))])
     >>> mixture = BayesianGaussianMixture(6, weight_concentration_prior=1e-3, random_state=0).fit(X)
     >>> np.sort(mixture.weights_)[::-1].round(2)
-    array([0.75, 0.25, 0.  , 0.  , 0.  , 0.  ])
+    array([0.74, 0.26, 0.  , 0.  , 0.  , 0.  ])
     """
 
     _saved_arrays: ClassVar[tuple[str, ...]] = (
@@ -196,6 +205,8 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
         verbose_interval: int = 10,
         discount_prior: float | None = None,
         empirical_bayes: bool | str = False,
+        moves: bool = True,
+        prune: bool = False,
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
@@ -223,6 +234,8 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
         self.verbose_interval = verbose_interval
         self.discount_prior = discount_prior
         self.empirical_bayes = empirical_bayes
+        self.moves = moves
+        self.prune = prune
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
@@ -266,7 +279,7 @@ class BayesianGaussianMixture(Bayesian, GaussianRows):
 
     def _problem(self, X: Array, sample_weight: Array | None) -> Problem:
         treatment = self._treatment(X.shape[1])
-        problem = treatment(super()._problem(X, sample_weight))
+        problem = self._with_moves(treatment(super()._problem(X, sample_weight)), treatment)
         if self.covariance_prior is not None:
             return problem
         # With n - 1 in the place of n, as scikit-learn has it (from two rows on).

@@ -28,6 +28,7 @@ from mixtura.models._base import BaseMixture, check_choice
 from mixtura.models._bayesian import Bayesian
 from mixtura.models._counts import row_totals
 from mixtura.models._frame import FrameColumns, described, infer
+from mixtura.models._moving import Moving
 from mixtura.models._parameters import independent
 from mixtura.models._support import check_missing, check_support, validated
 from mixtura.priors import Prior
@@ -37,7 +38,7 @@ from mixtura.structures import EqualWeights, Independent, LatentMixture
 __all__ = ["Mixture"]
 
 
-class Mixture(Bayesian, BaseMixture):
+class Mixture(Bayesian, Moving):
     """Mixture of K components of any kind: one object says what they are, everything else is the same.
 
     Parameters
@@ -59,6 +60,12 @@ class Mixture(Bayesian, BaseMixture):
         Of the weights. None is `DirichletPrior(1 / K)` for posterior laws and flat for the mode.
     empirical_bayes : bool, default False
         Whether the hyper-parameters of the weights' prior are learnt by raising the bound.
+    moves : bool, default True
+        With posterior laws: whether components of the best start are merged, deleted, split and (for processes) sorted by size where
+        that raises the bound (docs/bayesian.md). Steps of all moves count towards `max_iter`.
+    prune : bool, default False
+        With posterior laws: whether components with less than one row are taken out at the end. A process does not change by that; a
+        Dirichlet law of the weights becomes one of fewer weights, so that its bounds before and after do not compare.
     frame : FrameColumns, optional
         How the columns of a data frame become numbers; `from_frame` makes it.
     tol, max_iter, n_init, init_params, random_state, warm_start, verbose, on_degenerate, time_budget, callbacks, executor
@@ -74,6 +81,8 @@ class Mixture(Bayesian, BaseMixture):
         Point about which sums were taken; `score_samples` and the like use it.
     converged_, n_iter_, lower_bound_, lower_bounds_, starts_, n_features_in_, feature_names_in_
         As for :class:`GaussianMixture`.
+    moves_ : tuple of Move
+        Moves that were accepted, in order: what, and the bound per row before and after.
 
     Examples
     --------
@@ -108,6 +117,8 @@ class Mixture(Bayesian, BaseMixture):
         prior: Any = None,
         weights_prior: Prior | None = None,
         empirical_bayes: bool = False,
+        moves: bool = True,
+        prune: bool = False,
         frame: FrameColumns | None = None,
         tol: float = 1e-5,
         max_iter: int = 1000,
@@ -128,6 +139,8 @@ class Mixture(Bayesian, BaseMixture):
         self.prior = prior
         self.weights_prior = weights_prior
         self.empirical_bayes = empirical_bayes
+        self.moves = moves
+        self.prune = prune
         self.frame = frame
         self.tol = tol
         self.max_iter = max_iter
@@ -247,7 +260,8 @@ class Mixture(Bayesian, BaseMixture):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
-        return self._treatment()(problem)
+        treatment = self._treatment()
+        return self._with_moves(treatment(problem), treatment)
 
     def _check_settings(self) -> None:
         super()._check_settings()

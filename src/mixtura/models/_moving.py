@@ -1,0 +1,30 @@
+"""Moves that escape local optima, for mixtures whose parameters have posterior laws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mixtura.inference.bayesian import Treatment, Variational
+from mixtura.inference.fitting import Fitted
+from mixtura.inference.moves import Move, Moves
+from mixtura.inference.problem import Problem
+from mixtura.models._base import BaseMixture
+
+__all__ = ["Moving"]
+
+
+class Moving(BaseMixture):
+    """A mixture with the parameters `moves` and `prune`."""
+
+    moves: bool
+    prune: bool
+
+    def _with_moves(self, problem: Problem, treatment: Treatment) -> Problem:
+        """The problem with the moves that the settings ask for; without posterior laws there are none."""
+        wanted = isinstance(treatment, Variational) and (self.moves or self.prune)
+        tried = Moves(fewer=bool(self.moves), births=bool(self.moves), prune=bool(self.prune))
+        return replace(problem, moves=tried if wanted else None)
+
+    def _finish(self, fitted: Fitted) -> None:
+        self.moves_: tuple[Move, ...] = tuple(move for move in fitted.moves if move.accepted)
+        super()._finish(fitted)
