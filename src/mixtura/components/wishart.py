@@ -101,12 +101,15 @@ class WishartLaw(ABC):
             msg = f"{name} is {found}; expected finite numbers of shape {self.shape}."
             raise InvalidParameterError(msg)
         matrix = scatter if scatter.ndim == 2 else np.diag(np.atleast_1d(scatter))
-        if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0) or not np.linalg.eigvalsh(matrix)[0] > 0:
-            smallest = np.linalg.eigvalsh(0.5 * (matrix + matrix.T))[0]
-            msg = (
-                f"{name} is not symmetric and positive definite (smallest eigenvalue {smallest:.3g}); expected a "
-                "covariance matrix, or positive variances."
-            )
+        if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):
+            row, column = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
+            pair = f"[{row}, {column}] is {matrix[row, column]:.6g} and [{column}, {row}] is {matrix[column, row]:.6g}"
+            msg = f"{name} is not symmetric ({pair}); expected a covariance matrix."
+            raise InvalidParameterError(msg)
+        smallest = np.linalg.eigvalsh(matrix)[0]
+        if not smallest > 0:
+            found = f"{name} is not positive definite (smallest eigenvalue {smallest:.3g})"
+            msg = f"{found}; expected a covariance matrix, or positive variances."
             raise InvalidParameterError(msg)
         return scatter
 
@@ -138,14 +141,15 @@ class _Full(WishartLaw):
         return self.n_features + 1.0
 
     def draw(self, degrees: Array, scatter: Array, rng: np.random.Generator) -> Array:
-        from scipy.stats import wishart  # slow to import, and rarely needed
-
+        # Bartlett: with V = U U^T and a lower triangle A of normals and roots of chi-squares, V^-1's Wishart law is that of
+        # U^-T A A^T U^-1, whose inverse is X^T X with A X = U^T.
         size = self.n_features
-        drawn = [
-            np.reshape(wishart.rvs(nu, np.linalg.inv(one), random_state=rng), (size, size))
-            for nu, one in zip(degrees, scatter, strict=True)
-        ]
-        return np.linalg.inv(np.stack(drawn))
+        triangle = np.tril(rng.standard_normal((len(degrees), size, size)), -1)
+        squares = 2.0 * rng.standard_gamma(0.5 * (degrees[:, None] - np.arange(size)))
+        index = np.arange(size)
+        triangle[:, index, index] = np.sqrt(np.maximum(squares, np.finfo(float).tiny))
+        root = np.linalg.solve(triangle, np.linalg.cholesky(scatter).swapaxes(1, 2))
+        return np.asarray(root.swapaxes(1, 2) @ root)
 
 
 class _Tied(_Full):

@@ -234,11 +234,25 @@ class FamilyMode(FamilyComponents):
         exposure = stats.sums.get("exposure", stats["count"])
         exposure = exposure[:, None] if exposure.ndim == 1 else exposure
         natural = self.law.mode(self.law.chi + stats["sum_t"], self.law.nu + exposure)
-        bad = np.flatnonzero(np.isnan(natural).any(axis=1))
+        natural = self._inside(natural)
+        bad = np.flatnonzero(~np.isfinite(natural).all(axis=1))
         if bad.size:
             why = "its posterior density is flat or highest at the end of the range: give the prior more than one pseudo-count"
             raise DegenerateComponentError(Degenerate(int(k), float(stats["count"][k]), why) for k in bad)
-        return self.replace(self.family.from_free(self.family.free(natural)))
+        return self.replace(natural)
+
+    def _inside(self, natural: Array) -> Array:
+        """Natural parameters at the end of the range, at the floor that the family has there; not finite without a floor."""
+        family = self.family
+        with np.errstate(all="ignore"):
+            free = family.free(natural)
+            edge = np.flatnonzero(~np.isfinite(free).all(axis=1) & ~np.isnan(natural).any(axis=1))
+            inside = family.from_free(free)
+            if edge.size:
+                lifted = family.natural_from_mean(family.mean_from_natural(natural[edge]))
+                lost = ~np.isfinite(family.free(lifted)).all(axis=1)
+                inside[edge] = np.where(lost[:, None], np.nan, lifted)
+        return np.asarray(inside)
 
     @property
     def point(self) -> FamilyComponents:

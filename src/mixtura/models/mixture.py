@@ -52,14 +52,15 @@ class Mixture(Bayesian, Moving):
         Whether all components weigh 1 / K, and weights are not learnt.
     inference : {"em", "map", "variational"}, optional
         Maximum likelihood; the mode of the posterior; posterior laws of all parameters (variational Bayes). None is "variational"
-        where a prior is given, else "em".
+        where a prior is given or to be learnt, else "em".
     prior : Prior, or mapping of str to Prior, optional
         Of the components' parameters (:mod:`mixtura.priors`); of a `Product` a mapping from blocks. None is a weak default made
         from the data's scale (docs/bayesian.md).
     weights_prior : DirichletPrior, DirichletProcessPrior or PitmanYorPrior, optional
         Of the weights. None is `DirichletPrior(1 / K)` for posterior laws and flat for the mode.
-    empirical_bayes : bool, default False
-        Whether the hyper-parameters of the weights' prior are learnt by raising the bound.
+    empirical_bayes : bool or {"all", "weights", "components"}, default False
+        Which hyper-parameters are learnt by raising the bound: of the weights' prior, of the components' prior (the base measure), or
+        (True) of both.
     moves : bool, default True
         With posterior laws: whether components of the best start are merged, deleted, split and (for processes) sorted by size where
         that raises the bound (docs/bayesian.md). Steps of all moves count towards `max_iter`.
@@ -116,7 +117,7 @@ class Mixture(Bayesian, Moving):
         inference: str | None = None,
         prior: Any = None,
         weights_prior: Prior | None = None,
-        empirical_bayes: bool = False,
+        empirical_bayes: bool | str = False,
         moves: bool = True,
         prune: bool = False,
         frame: FrameColumns | None = None,
@@ -271,9 +272,20 @@ class Mixture(Bayesian, Moving):
     def _treatment(self) -> Treatment:
         """How parameters are treated: what `inference` and the priors say."""
         given = self.prior is not None or self.weights_prior is not None
-        kind = ("variational" if given else "em") if self.inference is None else self.inference
-        if kind == "em" and (given or self.empirical_bayes):
-            msg = "inference is 'em', but a prior is given; expected 'variational' or 'map' with a prior, or neither."
+        learns = self.empirical_bayes is not False
+        kind = ("variational" if given or learns else "em") if self.inference is None else self.inference
+        if kind == "em" and (given or learns):
+            found = "a prior is given" if given else f"empirical_bayes is {self.empirical_bayes!r}"
+            msg = f"inference is 'em', but {found}; expected 'variational' (or 'map' with a prior), or neither."
+            raise InvalidParameterError(msg)
+        if kind == "map" and learns:
+            msg = (
+                f"inference is 'map', but empirical_bayes is {self.empirical_bayes!r}; expected False: a prior learnt at the mode narrows "
+                "for ever. Use inference='variational'."
+            )
+            raise InvalidParameterError(msg)
+        if self.equal_weights and self.weights_prior is not None:
+            msg = f"equal_weights is True, but weights_prior is {self.weights_prior!r}; expected None, because no weight is learnt."
             raise InvalidParameterError(msg)
         makers: dict[str, Callable[[], Treatment]] = {
             "em": Likelihood,

@@ -198,7 +198,7 @@ def by_column(values: Array, owner: Array, n_values: int) -> Array:
     return out
 
 
-def above(kind: str, name: str, value: object, size: int, bound: float = 0.0) -> Array:
+def above(kind: str, name: str, value: object, size: int, bound: float = 0.0, what: str = "columns") -> Array:
     """A hyper-parameter as one finite number above a bound for each of `size` columns.
 
     Raises
@@ -211,7 +211,7 @@ def above(kind: str, name: str, value: object, size: int, bound: float = 0.0) ->
     >>> above("GammaPrior", "rate", 2, 3)
     array([2., 2., 2.])
     """
-    array = finite(kind, name, value, size)
+    array = finite(kind, name, value, size, what)
     bad = np.flatnonzero(~(array > bound))
     if bad.size:
         where = f"[{bad[0]}]" if np.ndim(value) else ""  # type: ignore[arg-type]
@@ -220,7 +220,7 @@ def above(kind: str, name: str, value: object, size: int, bound: float = 0.0) ->
     return array
 
 
-def finite(kind: str, name: str, value: object, size: int) -> Array:
+def finite(kind: str, name: str, value: object, size: int, what: str = "columns") -> Array:
     """A hyper-parameter as one finite number for each of `size` columns; errors as of `above`.
 
     Examples
@@ -232,13 +232,12 @@ def finite(kind: str, name: str, value: object, size: int) -> Array:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         array = np.full(1, np.nan)
+    many = f", or one for each of {size} {what}" if size > 1 else ""
     if array.shape not in ((), (1,), (size,)):
-        msg = (
-            f"{kind}: {name} has shape {array.shape}; expected one number, or one for each of {size} columns."
-        )
+        msg = f"{kind}: {name} has shape {array.shape}; expected one number{many}."
         raise InvalidParameterError(msg)
     bad = np.flatnonzero(~np.isfinite(array.reshape(-1)))
     if bad.size:
-        msg = f"{kind}: {name} is {value!r}; expected a finite number, or one for each of {size} columns."
+        msg = f"{kind}: {name} is {value!r}; expected a finite number{many}."
         raise InvalidParameterError(msg)
     return np.broadcast_to(array.reshape(-1) if array.ndim else array, (size,)).astype(np.float64)

@@ -44,8 +44,8 @@ class DirichletPrior(Prior):
     concentration: Any = 1.0
 
     def checked(self, size: int) -> Array:
-        """One for each of `size` levels."""
-        return above("DirichletPrior", "concentration", self.concentration, size)
+        """One for each of `size` levels (or weights)."""
+        return above("DirichletPrior", "concentration", self.concentration, size, what="levels or weights")
 
 
 class DirichletOfLevels(Conjugate):

@@ -17,12 +17,15 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from mixtura.exceptions import InvalidParameterError
 from mixtura.priors.base import MOST, Conjugate, Prior, above, finite
 from mixtura.priors.gamma import gamma_of_means
 from mixtura.protocols import Array
 
 __all__ = ["NormalGamma", "NormalGammaPrior"]
 
+# Prior sums of squares below this share of those of the rows are lost in them.
+_EQUAL = 1e-9
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 
 
@@ -55,15 +58,24 @@ class NormalGammaPrior(Prior):
     def law(self, first: Array, second: Array, owner: Array) -> NormalGamma:
         """The law for columns whose first two moments over all rows are `first` and `second`, shape (V,)."""
         kind, size = "NormalGammaPrior", len(first)
-        variance = np.maximum(second - first**2, 1e-12 * second)
+        variance = second - first**2
         mean = first if self.mean is None else finite(kind, "mean", self.mean, size)
         precision = above(kind, "mean_precision", self.mean_precision, size)
         shape = above(kind, "shape", self.shape, size)
         rate = (
-            shape * np.where(variance > 0, variance, 1.0)
+            shape * np.where(variance > 0, variance, np.where(second > 0, 0.0, 1.0))
             if self.rate is None
             else above(kind, "rate", self.rate, size)
         )
+        flat = np.flatnonzero((rate < _EQUAL * second) & (variance < _EQUAL * second))
+        if flat.size:
+            spread, size_ = np.sqrt(abs(variance[flat[0]])), np.sqrt(second[flat[0]])
+            msg = (
+                f"{kind}: rate[{flat[0]}] is {rate[flat[0]]:.3g}, in a column whose values differ by {spread:.3g} at a size of "
+                f"{size_:.3g}; expected at least {_EQUAL:g} of the mean square, because sums of squares about zero lose the difference. "
+                "Subtract a constant from the column, leave it out, or use Gaussian()."
+            )
+            raise InvalidParameterError(msg)
         return NormalGamma.of(mean, precision, shape, rate, owner)
 
 
