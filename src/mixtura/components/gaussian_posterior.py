@@ -27,20 +27,24 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.components.covariance import CovarianceModel, Full
-from mixtura.components.gaussian import Gaussian, GaussianBlock
+from mixtura.components.gaussian import _GUARD, Gaussian, GaussianBlock
 from mixtura.components.product import Product
 from mixtura.components.student_t import StudentT
 from mixtura.components.wishart import WishartLaw, wishart_law
 from mixtura.priors.base import MOST, Prior, above, finite
 from mixtura.priors.normal_wishart import NormalWishartPrior
-from mixtura.protocols import Array
+from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
 
 __all__ = ["GaussianMode", "GaussianPosterior", "NormalWishart"]
 
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
 # Share of the columns' own variance that a default prior gives columns without any, or linear combinations of others.
+# Share of the prior scatter at the beginning below which a learnt one does not fall.
+LEAST = 1e-6
 _DEFAULT_FLOOR = 1e-6
+# Rounding of a sum of squares, as a share of it.
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -204,11 +208,13 @@ class GaussianPosterior(_Conjugate):
     """
 
     laws_: NormalWishart | None = None
-    #: Whether the prior is learnt.
+    #: Whether the prior is learnt, and the least scatter that it then may have.
     learn = False
+    _least: Any = 0.0
     #: What is added to the scores of each component, shape (K,).
     _offset: Array
     _cache_expected: Array | None = None
+    _cache_reach: float | None = None
 
     @property
     def laws(self) -> NormalWishart:
@@ -217,11 +223,12 @@ class GaussianPosterior(_Conjugate):
             self.mean  # noqa: B018 - raises the message for a blank component
         return self.laws_  # type: ignore[return-value]
 
-    def at(self, laws: NormalWishart) -> Self:
-        """The same prior with other posterior laws."""
+    def at(self, laws: NormalWishart, precision_cholesky: Array | None = None) -> Self:
+        """The same prior with other posterior laws, and the factor of their expected precisions where it is known."""
         size = np.broadcast_to(laws.degrees, (1,) if self.model.pooled else laws.kappa.shape)
         new = self.replace(laws.mean, self.law.divided(laws.scatter, size))
-        new.laws_, new._cache_expected = laws, None
+        new.laws_, new._factor = laws, precision_cholesky
+        new._cache_expected = new._cache_reach = None
         n_features = laws.mean.shape[1]
         expected = self.law.terms(laws.degrees, laws.scatter).expected_log_det
         log_det = 2.0 * np.atleast_1d(self.model.half_log_det(new.precision_cholesky, n_features))
@@ -256,13 +263,40 @@ class GaussianPosterior(_Conjugate):
 
     def maximize(self, stats: Statistics) -> Self:
         """The posterior: sums of the rows added to those of the prior. Then, where it is learnt, the prior given the posterior."""
-        new = self.at(self.posterior(stats))
+        new = self._without_cancellation(self.posterior(stats), stats)
         return new.under(new.learnt()) if self.learn else new
+
+    def _without_cancellation(self, laws: NormalWishart, stats: Statistics) -> Self:
+        """At these laws. Where only rounding is left of a scatter, wider ones, which the next pass corrects; the step is then inexact."""
+        try:
+            new = self.at(laws)
+        except np.linalg.LinAlgError:
+            squares = stats["count"][:, None] * laws.mean**2
+            rounding = _ROUNDING * (squares + self.model.variances(laws.scatter, *laws.mean.shape))
+            new = self.at(replace(laws, scatter=self.model.raise_to(laws.scatter, rounding)))
+            new._distance = np.inf
+        new.exact = new.exact and new._reach <= _GUARD["float64"]
+        return new
+
+    def needs_own_origin(self, encoding: Encoding) -> bool:
+        """Also where rows lie far out in units of a component's least deviation: products about one origin would lose its digits."""
+        return super().needs_own_origin(encoding) or (
+            self.laws_ is not None and self._reach > _GUARD[encoding.dtype]
+        )
+
+    @property
+    def _reach(self) -> float:
+        """How far the components lie from the origin, squared, in units of the least deviation of any of them."""
+        if self._cache_reach is None:
+            variances = self.model.variances(self.covariance, *self.mean.shape)
+            reach = (self.mean**2 + variances).max(axis=0)
+            self._cache_reach = float((np.diagonal(self.precision, axis1=1, axis2=2) @ reach).max())
+        return self._cache_reach
 
     def learning(self) -> Self:
         """The same, with a prior that is learnt in every step (empirical Bayes)."""
         new = copy.copy(self)
-        new.learn = True
+        new.learn, new._least = True, LEAST * self.prior.scatter
         return new
 
     def learnt(self) -> NormalWishart:
@@ -270,7 +304,8 @@ class GaussianPosterior(_Conjugate):
 
         With :math:`E_k = E\Lambda_k` it has :math:`m_0 = (\sum E_k)^{-1}\sum E_k m_k`,
         :math:`1/\kappa_0 = \frac1{DK}\sum D/\kappa_k + (m_k-m_0)^T E_k (m_k-m_0)` and, for its degrees of freedom, which stay,
-        :math:`V_0 = \nu_0 (\frac1K\sum E_k)^{-1}`.
+        :math:`V_0 = \nu_0 (\frac1K\sum E_k)^{-1}`, but no less than a millionth of where it began: like a likelihood, the bound
+        would rise for ever where a component sits on equal rows.
         """
         laws, law, prior = self.laws, self.law, self.prior
         n_components, n_features = laws.mean.shape
@@ -281,9 +316,8 @@ class GaussianPosterior(_Conjugate):
         distance = np.einsum("kd,kde,ke->k", gap, matrices, gap)
         kappa = min(1.0 / float(np.mean(1.0 / laws.kappa + distance / n_features)), MOST)
         average = expected if self.model.pooled else expected.mean(axis=0, keepdims=True)
-        new = NormalWishart(
-            mean[None], np.array([kappa]), prior.degrees, law.precision(prior.degrees, average)
-        )
+        scatter = law.raised(law.precision(prior.degrees, average), self._least)
+        new = NormalWishart(mean[None], np.array([kappa]), prior.degrees, scatter)
         return new if self.under(new).penalty() <= self.penalty() else prior
 
     def penalty(self) -> float:

@@ -76,6 +76,10 @@ class WishartLaw(ABC):
     def draw(self, degrees: Array, scatter: Array, rng: np.random.Generator) -> Array:
         """A draw of the covariances, in the structure's shape."""
 
+    def raised(self, scatter: Array, floor: Array) -> Array:
+        """The scatter nearest to a law's best one that is at least `floor`, both in the structure's shape."""
+        return np.maximum(scatter, floor)
+
     def divided(self, scatter: Array, size: Array) -> Array:
         """Scatter over sizes (K,) or (1,)."""
         return np.asarray(scatter / np.reshape(size, (-1,) + (1,) * (len(self.shape))))
@@ -135,6 +139,16 @@ class _Full(WishartLaw):
 
     def precision(self, degrees: Array, scatter: Array) -> Array:
         return np.asarray(degrees[:, None, None] * np.linalg.inv(scatter))
+
+    def raised(self, scatter: Array, floor: Array) -> Array:
+        # In coordinates where the floor is the identity, eigenvalues below one are cut.
+        lower = np.linalg.cholesky(floor)
+        half = np.linalg.solve(lower, scatter)
+        values, vectors = np.linalg.eigh(np.linalg.solve(lower, half.swapaxes(-1, -2)))
+        if (values >= 1.0).all():
+            return scatter
+        basis = lower @ vectors
+        return np.asarray((basis * np.maximum(values, 1.0)[..., None, :]) @ basis.swapaxes(-1, -2))
 
     @property
     def jacobian(self) -> float:

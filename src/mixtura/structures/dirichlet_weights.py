@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import digamma, gammaln
+from scipy.special import digamma, gammaln, polygamma
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.priors.dirichlet import dirichlet_divergence
@@ -95,10 +94,10 @@ class DirichletWeights(Independent):
             a = float(np.exp(log_prior))
             return -float(gammaln(size * a) - size * gammaln(a) + (a - 1.0) * total)
 
-        best = minimize_scalar(loss, bounds=_LEARNT, method="bounded", options={"xatol": 1e-8})
         current = float(np.log(self.prior.mean()))
-        alike = np.ptp(self.prior) == 0.0
-        chosen = current if alike and loss(current) <= best.fun else float(best.x)
+        chosen = _symmetric(size, total / size, current)
+        if np.ptp(self.prior) == 0.0 and not loss(chosen) < loss(current):
+            chosen = current
         return np.full(size, np.exp(chosen))
 
     def draw(self, rng: np.random.Generator) -> Independent:
@@ -175,3 +174,20 @@ class DirichletMode(Independent):
         """Some of the weights, normalised again, each with its prior."""
         index = np.asarray(components, dtype=np.intp)
         return type(self)(self.prior[index], self.log_weights[index])
+
+
+def _symmetric(size: int, mean_log: float, start: float) -> float:
+    """Log of the a with digamma(a) - digamma(K a) = mean_log, within the range; Newton's method, halving where that leaves a bracket."""
+    low, high = _LEARNT
+    u = min(max(start, low), high)
+    for _ in range(60):
+        a = float(np.exp(u))
+        gap = float(digamma(a) - digamma(size * a)) - mean_log
+        low, high = (low, u) if gap > 0 else (u, high)
+        slope = a * float(polygamma(1, a) - size * polygamma(1, size * a))
+        new = u - gap / slope if slope > 0 else np.nan
+        new = new if low < new < high else 0.5 * (low + high)
+        if abs(new - u) < 1e-11:
+            break
+        u = new
+    return float(u)
