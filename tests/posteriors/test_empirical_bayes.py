@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from mixtura import Mixture, load
 from mixtura.components import Diagonal, Full, Gaussian, Product, Spherical, Tied, hooks
+from mixtura.components.wishart import wishart_law
 from mixtura.exceptions import InvalidParameterError
 from mixtura.families import Bernoulli, Multinomial, Poisson
 from mixtura.priors import NormalWishartPrior, PitmanYorPrior
@@ -170,3 +171,42 @@ def test_one_profile_learns_up_to_the_cap():
         fit = Mixture(case.blank, 1, inference="variational", empirical_bayes=True, max_iter=50).fit(case.x.T)
     assert np.diff(fit.lower_bounds_).min() >= -1e-10
     assert np.isfinite(fit.score(case.x.T))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("rows", ["equal", "constant column"])
+def test_a_learnt_scatter_has_a_floor(model, rows):
+    x = np.repeat([[0.0, 1.0], [3.0, -1.0]], 30, axis=0)
+    if rows == "constant column":
+        x = np.column_stack([np.full(60, 2.0), np.random.default_rng(0).normal(size=60)])
+    fit = Mixture(
+        Gaussian(model=model()),
+        3,
+        inference="variational",
+        empirical_bayes=True,
+        random_state=0,
+        max_iter=60,
+        tol=1e-3,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on its way to the floor
+        fit.fit(x)
+    assert np.isfinite(fit.score(x))
+    assert np.diff(fit.lower_bounds_).min(initial=0.0) > -1e-9 * abs(fit.lower_bound_)
+
+
+def test_raised_scatters_are_the_best_above_a_floor():
+    rng = np.random.default_rng(2)
+    law = wishart_law(Full(), 3)
+    floor = np.cov(rng.normal(size=(3, 9)))[None]
+    best = 0.3 * np.cov(rng.normal(size=(3, 9)))[None] * [[[1.0], [0.1], [3.0]]] * [[[1.0, 0.1, 3.0]]]
+    raised = law.raised(best, floor)
+    assert np.linalg.eigvalsh(raised - floor)[0].min() > -1e-12
+
+    def objective(scatter):  # what is raised, up to constants: log |V| - tr(V best^-1)
+        return np.linalg.slogdet(scatter[0])[1] - np.trace(scatter[0] @ np.linalg.inv(best[0]))
+
+    for _ in range(200):
+        root = rng.normal(size=(3, 3)) * rng.choice([0.01, 0.1, 1.0])
+        assert objective(floor + (root @ root.T)[None]) <= objective(raised) + 1e-12
+    np.testing.assert_array_equal(law.raised(10.0 * floor, floor), 10.0 * floor)
