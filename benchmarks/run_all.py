@@ -22,6 +22,7 @@ SCRIPTS = (
     "latent_class",
     "bayesian_regression",
     "small_samples",
+    "interval_coverage",
     "shopper",
 )
 

@@ -330,6 +330,27 @@ def test_equal_weights_and_processes(overlapping):
     assert one[key][3] - one[key][2] > other[key][3] - other[key][2]
 
 
+def test_known_labels_leave_nothing_to_correct(overlapping):
+    labels = np.repeat([0, 1], [120, 200])
+    settings = {"inference": "variational", "weights_prior": DirichletPrior(1.0), "random_state": 0}
+    mixture = Mixture(Normal(), 2, **settings).fit(overlapping, labels=labels)
+    laws = table(mixture, method="laws")
+    corrected = table(mixture, overlapping, labels=labels)
+    for key, values in laws.items():
+        assert corrected[key] == pytest.approx(values, rel=1e-4), key
+
+
+def test_single_precision(rng):
+    X = np.concatenate([rng.normal(0, 1, (100, 2)), rng.normal(2.5, 1, (100, 2))])
+    one = BayesianGaussianMixture(2, random_state=0, tol=1e-6, covariance_type="diag").fit(X)
+    other = BayesianGaussianMixture(2, random_state=0, tol=1e-6, covariance_type="diag", dtype="float32").fit(
+        X.astype(np.float32)
+    )
+    double, single = (table(m, X.astype(m.means_.dtype), n_draws=500) for m in (one, other))
+    for key, values in double.items():
+        assert single[key] == pytest.approx(values, rel=0.02, abs=0.02), key
+
+
 def test_the_seed_decides(overlapping):
     mixture = fitted(Normal(), 2, overlapping)
     one, two, three = (
@@ -347,6 +368,13 @@ def test_fits_without_laws_refuse(overlapping):
             InvalidParameterError, match=r"fitted without posterior laws.*inference='variational'"
         ):
             mixture.credible_intervals(overlapping)
+
+
+def test_standard_errors_belong_to_maxima_of_the_likelihood(overlapping):
+    with pytest.raises(InvalidParameterError, match=r"has posterior laws.*Use credible_intervals"):
+        fitted(Normal(), 2, overlapping).standard_errors(overlapping)
+    plain = Mixture(Normal(), 2, random_state=0, tol=1e-10, max_iter=5000).fit(overlapping)
+    assert (plain.standard_errors(overlapping).standard_error > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from mixtura import BayesianGaussianMixture, Mixture
-from mixtura.components import Gaussian
+from mixtura.components import Gaussian, NegativeBinomial, Product
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, MissingExtraError
 from mixtura.families import Categorical, Normal, Poisson
 from mixtura.models._posterior_checks import PredictiveCheck
@@ -323,6 +323,24 @@ def test_fits_without_laws_refuse(counts):
     ):
         with pytest.raises(InvalidParameterError, match="fitted without posterior laws"):
             call()
+
+
+def test_products_and_components_that_draw_something_else_refuse_too(rng):
+    X = np.column_stack([rng.normal(size=40), rng.negative_binomial(2, 0.3, 40)])
+    for components, rows in (
+        (Product({"amount": (Normal(), [0]), "visits": (Poisson(), [1])}), X),
+        (NegativeBinomial(), X[:, 1:]),
+    ):
+        plain = Mixture(components, 1).fit(rows)
+        with pytest.raises(InvalidParameterError, match="fitted without posterior laws"):
+            plain.sample_predictive()
+        assert "log-likelihood " in plain.summary()
+        assert "interval" not in plain.summary()
+
+
+def test_the_summary_of_a_mode_says_what_was_raised(counts):
+    mode = Mixture(Poisson(), 2, inference="map", prior=GammaPrior(3.0, 0.1), random_state=0).fit(counts)
+    assert "log posterior density" in mode.summary()
 
 
 def test_empty_columns_and_fickle_statistics(mixture, counts):

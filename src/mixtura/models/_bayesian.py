@@ -16,6 +16,7 @@ from mixtura.components import hooks
 from mixtura.data.frames import make_frame
 from mixtura.exceptions import InvalidParameterError, optional_import
 from mixtura.inference.linear_response import LinearResponse
+from mixtura.inference.standard_errors import StandardErrors
 from mixtura.inference.weighting import weight_type_of
 from mixtura.models import _summary
 from mixtura.models._posterior_draws import (
@@ -124,6 +125,36 @@ class Bayesian(PosteriorRows):
         return number_used(resp, np.ones(len(resp)) if weight is None else weight, n_draws, rng)
 
     # --- parameters -------------------------------------------------------------------------------------------
+    def standard_errors(self, X: Any, **settings: Any) -> StandardErrors:
+        """Standard errors of all parameters where they were fitted by maximum likelihood.
+
+        Parameters
+        ----------
+        X : array_like or data frame, shape (n_samples, n_features)
+            The rows of the fit.
+        **settings
+            As for :meth:`GaussianMixture.standard_errors`: method, sample_weight, weight_type, level, n_bootstrap, random_state,
+            progress, and what the fit was told beside the rows.
+
+        Returns
+        -------
+        StandardErrors
+            With a tidy ``frame()``.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the parameters have posterior laws: `credible_intervals` says how well they are known.
+        """
+        check_is_fitted(self)
+        if _has_laws(self._model().components):
+            msg = (
+                f"This {type(self).__name__} has posterior laws and is not at a maximum of the likelihood, which standard errors are "
+                "about. Use credible_intervals(X)."
+            )
+            raise InvalidParameterError(msg)
+        return super().standard_errors(X, **settings)
+
     def credible_intervals(
         self,
         X: Any = None,
@@ -185,14 +216,15 @@ class Bayesian(PosteriorRows):
         --------
         >>> from mixtura import Mixture
         >>> from mixtura.families import Normal
+        >>> from mixtura.priors import DirichletPrior
         >>> rng = np.random.default_rng(0)
-        >>> x = np.concatenate([rng.normal(0, 1, 200), rng.normal(2.5, 1, 200)])
-        >>> mixture = Mixture(Normal(), 2, inference="variational", tol=1e-8, random_state=0).fit(x)
+        >>> x = np.concatenate([rng.normal(0, 1, 200), rng.normal(3, 1, 200)])
+        >>> mixture = Mixture(Normal(), 2, weights_prior=DirichletPrior(1.0), random_state=0).fit(x)
         >>> for method in ("laws", "corrected"):
         ...     frame = mixture.credible_intervals(x, method=method, random_state=0)
-        ...     print(method, round(frame["upper"][0] - frame["lower"][0], 1))
-        laws 0.1
-        corrected 0.3
+        ...     print(method, round(frame["upper"][0] - frame["lower"][0], 2))
+        laws 0.08
+        corrected 0.19
         """
         if isinstance(level, bool) or not isinstance(level, float | np.floating) or not 0.0 < level < 1.0:
             msg = f"level is {level!r}; expected a number between 0 and 1, such as 0.9."
@@ -363,8 +395,8 @@ class Bayesian(PosteriorRows):
     def _objective_facts(self) -> list[Any]:
         """For the summary: what the fit raised, and what belongs to it."""
         model = self._model()
-        if not _has_laws(model):
-            return ["log posterior density" if hasattr(model.components, "penalty") else "log-likelihood"]
+        if not _has_laws(model.components):
+            return ["log posterior density" if model.penalty() else "log-likelihood"]
         terms = self.lower_bound_terms_
         parts = (
             f"log evidence given the laws {terms['log_evidence']:.4f}, weights {terms['weights']:.4f}, "
@@ -402,7 +434,7 @@ class Bayesian(PosteriorRows):
         """The fitted model, which has posterior laws."""
         check_is_fitted(self)
         model = self._model()
-        if not _has_laws(model):
+        if not _has_laws(model.components):
             msg = (
                 f"This {type(self).__name__} was fitted without posterior laws, so there is nothing to say of them; expected "
                 "inference='variational' (or BayesianGaussianMixture). standard_errors(X) says how well maximum likelihood knows."
@@ -411,5 +443,7 @@ class Bayesian(PosteriorRows):
         return model
 
 
-def _has_laws(model: LatentMixture) -> bool:
-    return hasattr(model.components, "draw")
+def _has_laws(components: Any) -> bool:
+    """Whether the parameters of components have posterior laws: those of all blocks of a product."""
+    blocks = getattr(components, "blocks", None)
+    return hasattr(components, "prior_draw") if blocks is None else all(map(_has_laws, blocks.values()))
