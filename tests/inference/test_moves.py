@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import mixtura
 import oracles_moves as oracle
 from mixtura import BayesianGaussianMixture, Mixture
 from mixtura.components import COVARIANCES, Gaussian, Product, hooks
@@ -104,7 +105,7 @@ def stuck(x, label, blank, size=4):
         return Mixture(made, size, max_iter=0).fit(x)
 
 
-def mixture(blank, size=6, weights=SPARSE, **options):
+def posterior(blank, size=6, weights=SPARSE, **options):
     return Mixture(blank, size, inference="variational", weights_prior=weights, **options)
 
 
@@ -226,7 +227,7 @@ def converged(kind, weights=SPARSE, seed=0, size=6, batch=37, tol=1e-7):
     """A fit that is stuck, where it was made, its rows and weights."""
     x, label, blank = clusters(kind, seed, 40)
     weight = np.random.default_rng(seed).integers(1, 3, len(x)).astype(float)
-    owner = mixture(blank, size, weights, moves=False)
+    owner = posterior(blank, size, weights, moves=False)
     problem = owner._problem(owner._validate(x, reset=True), weight)
     start = stuck(x, label, blank, size)._model()
     if problem.encoding.origin is not None:
@@ -321,8 +322,8 @@ def test_what_a_deletion_costs_is_the_sum_over_rows(kind):
 def test_two_clusters_in_one_component_and_one_in_two_are_repaired(kind, seed):
     x, label, blank = clusters(kind, seed)
     start = stuck(x, label, blank, 6)
-    model = mixture(blank, init_params=start).fit(x)
-    best = mixture(blank, init_params="kmeans", moves=False, n_init=3, random_state=0)
+    model = posterior(blank, init_params=start).fit(x)
+    best = posterior(blank, init_params="kmeans", moves=False, n_init=3, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         best.fit(x)
@@ -335,7 +336,7 @@ def test_two_clusters_in_one_component_and_one_in_two_are_repaired(kind, seed):
 def test_these_starts_are_stuck_without_moves(kind):
     x, label, blank = clusters(kind, 0)
     start = stuck(x, label, blank, 6)
-    still, moved = (mixture(blank, init_params=start, moves=moves).fit(x) for moves in (False, True))
+    still, moved = (posterior(blank, init_params=start, moves=moves).fit(x) for moves in (False, True))
     assert moved.lower_bound_ > still.lower_bound_ + 0.05
     assert not hasattr(still, "moves_") or still.moves_ == ()
     assert {"birth"} <= {move.kind for move in moved.moves_}
@@ -344,7 +345,7 @@ def test_these_starts_are_stuck_without_moves(kind):
 @pytest.mark.parametrize("weights", LAWS)
 def test_the_bound_never_falls_over_the_whole_record(weights):
     x, label, blank = clusters("full 2", 1)
-    model = mixture(blank, 8, LAWS[weights], init_params=stuck(x, label, blank, 8), tol=1e-8).fit(x)
+    model = posterior(blank, 8, LAWS[weights], init_params=stuck(x, label, blank, 8), tol=1e-8).fit(x)
     assert model.moves_
     assert np.diff(model.lower_bounds_).min() >= -1e-12
     assert model.lower_bounds_[-1] == model.lower_bound_
@@ -355,6 +356,14 @@ def test_the_bound_never_falls_over_the_whole_record(weights):
     assert model.moves_[-1].after == model.lower_bound_
     assert model.moves_[-1].n_live == live(model) == 4
     assert str(model.moves_[-1]).startswith(model.moves_[-1].kind)
+
+
+def test_the_record_is_saved(tmp_path):
+    x, label, blank = clusters("full 2", 1)
+    model = posterior(blank, 8, init_params=stuck(x, label, blank, 8), prune=True).fit(x)
+    assert len(model.moves_) >= 2
+    model.set_params(init_params="kmeans")
+    assert mixtura.load(model.save(tmp_path / "model.mixtura")).moves_ == model.moves_
 
 
 @pytest.mark.parametrize("weights", ["Dirichlet process", "Pitman-Yor process"])
@@ -379,8 +388,8 @@ def test_weights_of_rows_are_rows_repeated():
     x, label, blank = clusters("full 2", 2, 60)
     weight = np.random.default_rng(0).integers(1, 4, len(x))
     start = stuck(x, label, blank, 6)
-    weighted = mixture(blank, init_params=start).fit(x, sample_weight=weight)
-    repeated = mixture(blank, init_params=start).fit(np.repeat(x, weight, axis=0))
+    weighted = posterior(blank, init_params=start).fit(x, sample_weight=weight)
+    repeated = posterior(blank, init_params=start).fit(np.repeat(x, weight, axis=0))
     assert [(move.kind, move.components) for move in weighted.moves_] == [
         (move.kind, move.components) for move in repeated.moves_
     ]
@@ -401,7 +410,7 @@ def test_missing_cells():
     x, label, blank = clusters("full 2", 0)
     start = stuck(x, label, blank, 6)
     x = np.where(np.random.default_rng(0).random(x.shape) < 0.1, np.nan, x)
-    model = mixture(blank, init_params=start).fit(x)
+    model = posterior(blank, init_params=start).fit(x)
     assert model.moves_
     assert live(model) == 4
     assert np.diff(model.lower_bounds_).min() >= -1e-12
@@ -415,7 +424,7 @@ def households(size=5, seed=0):
     weights = np.repeat(rng.dirichlet(np.full(4, 0.5), 40), 12, axis=0)
     label = np.array([rng.choice(4, p=row) for row in weights])
     x = np.array([rng.multinomial(12, shares[k]) for k in label], dtype=float)
-    owner = mixture(Multinomial(), size)
+    owner = posterior(Multinomial(), size)
     problem = owner._problem(owner._validate(x, reset=True), None)
     problem = replace(
         problem,
@@ -462,11 +471,11 @@ def test_ctrl_c_during_moves_returns_the_best_model():
     start = stuck(x, label, blank, 8)
     options = {"init_params": start, "tol": 1e-8}
     watched = Press(-1)
-    whole = mixture(blank, 8, callbacks=[watched], **options).fit(x)
-    before = mixture(blank, 8, moves=False, **options).fit(x)
+    whole = posterior(blank, 8, callbacks=[watched], **options).fit(x)
+    before = posterior(blank, 8, moves=False, **options).fit(x)
     call = before.n_iter_ + 3  # in the first moves
     press = Press(call)
-    model = mixture(blank, 8, callbacks=[press], **options)
+    model = posterior(blank, 8, callbacks=[press], **options)
     with pytest.warns(InterruptedWarning, match="best model so far"):
         model.fit(x)
     assert press.count == call < watched.count
@@ -523,7 +532,7 @@ def test_pruning_takes_empty_components_out(weights):
     x, label, blank = clusters("full 2", 0)
     start = stuck(x, label, blank, 8)
     whole, pruned = (
-        mixture(blank, 8, LAWS[weights], init_params=start, prune=prune).fit(x) for prune in (False, True)
+        posterior(blank, 8, LAWS[weights], init_params=start, prune=prune).fit(x) for prune in (False, True)
     )
     assert len(whole.weights_) == 8
     assert len(pruned.weights_) == 4
@@ -541,7 +550,7 @@ def test_pruning_takes_empty_components_out(weights):
 
 def test_pruning_without_moves():
     x, label, blank = clusters("full 5", 0)
-    model = mixture(blank, 8, init_params=stuck(x, label, blank, 8), moves=False, prune=True).fit(x)
+    model = posterior(blank, 8, init_params=stuck(x, label, blank, 8), moves=False, prune=True).fit(x)
     assert len(model.weights_) == live(model) < 8
     assert [move.kind for move in model.moves_] == ["prune"]
 
@@ -562,7 +571,7 @@ def test_maximum_likelihood_and_modes_know_no_moves():
 
 def test_known_labels_keep_components_where_they_are():
     x, label, blank = clusters("full 2", 0)
-    model = mixture(blank, 4, init_params="kmeans", random_state=0).fit(x, labels=label)
+    model = posterior(blank, 4, init_params="kmeans", random_state=0).fit(x, labels=label)
     assert model.moves_ == ()
     assert np.mean(model.predict(x) == label) > 0.99
 
@@ -570,7 +579,9 @@ def test_known_labels_keep_components_where_they_are():
 def test_no_pass_is_made_where_one_component_is_all():
     x, _, blank = clusters("full 2", 0)
     seen = []
-    model = mixture(blank, 1, random_state=0, callbacks=[lambda progress: seen.append(progress.step)]).fit(x)
+    model = posterior(blank, 1, random_state=0, callbacks=[lambda progress: seen.append(progress.step)]).fit(
+        x
+    )
     assert model.moves_ == ()
     assert len(seen) == model.n_iter_ + 1
 

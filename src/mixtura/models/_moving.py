@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Self
 
 from mixtura.inference.bayesian import Treatment, Variational
 from mixtura.inference.fitting import Fitted
 from mixtura.inference.moves import Move, Moves
 from mixtura.inference.problem import Problem
 from mixtura.models._base import BaseMixture
+from mixtura.persistence import ModelFile
 
 __all__ = ["Moving"]
 
@@ -28,3 +30,14 @@ class Moving(BaseMixture):
     def _finish(self, fitted: Fitted) -> None:
         self.moves_: tuple[Move, ...] = tuple(move for move in fitted.moves if move.accepted)
         super()._finish(fitted)
+
+    def _more_to_save(self) -> dict[str, Any]:
+        found = [{**vars(move), "components": list(move.components)} for move in getattr(self, "moves_", ())]
+        return {**super()._more_to_save(), "moves_": found}
+
+    @classmethod
+    def _from_file(cls, content: ModelFile) -> Self:
+        estimator = super()._from_file(content)
+        found = content.attributes.get("moves_", [])
+        estimator.moves_ = tuple(Move(**{**item, "components": tuple(item["components"])}) for item in found)
+        return estimator
