@@ -448,3 +448,25 @@ def test_a_bad_hyper_parameter_is_named_with_its_value_and_bound(name):
         fit(**settings)
     assert re.search(pattern, str(caught.value)), str(caught.value)
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("far", "spread"), [(1e4, 1e-3), (1e5, 1e-3), (0.0, 1.0)])
+def test_tight_clusters_far_apart_under_a_tight_prior(kind, far, spread):
+    """Scatters of which one direction is nearly lost in the other's rounding: no step fails, and no rounding is taken for a bug."""
+    rng = np.random.default_rng(4)
+    rows = spread * rng.normal(size=(1000, 2)) + np.where(np.arange(1000) % 2, far, -far)[:, None]
+    unit = {"full": np.eye(2), "tied": np.eye(2), "diag": np.ones(2), "spherical": 1.0}[kind]
+    mixture = fit(rows, k=3, covariance_type=kind, covariance_prior=spread**2 * unit)
+    assert mixture.converged_
+    if far:
+        assert np.sort(mixture.weights_)[1:] == pytest.approx([0.5, 0.5], abs=0.01)
+        assert np.ptp(mixture.predict(rows)[::2]) == 0
+    assert np.isfinite(mixture.score_samples(rows)).all()
+
+
+def test_float32_blocks_give_nearly_the_same_posterior():
+    one, other = fit(separate(), k=3, dtype="float32"), fit(separate(), k=3)
+    for axis in (0, 1):  # clusters of one size may change places
+        np.testing.assert_allclose(np.sort(one.means_[:, axis]), np.sort(other.means_[:, axis]), atol=1e-3)
+    assert one.lower_bound_ == pytest.approx(other.lower_bound_, abs=1e-4)

@@ -47,8 +47,8 @@ class GaussianRows(EllipticalMixture):
             )
         self.weights_ = result.model.structure.weights.astype(dtype)
         self.means_ = (components.mean + result.model.encoding.origin).astype(dtype)
-        self.covariances_ = np.array(covariance, dtype=dtype)
-        self.precisions_cholesky_ = np.array(factor, dtype=dtype)
+        self.covariances_ = np.array(covariance, dtype=dtype, order="C")
+        self.precisions_cholesky_ = np.array(factor, dtype=dtype, order="C")
         elementwise = self.covariance_type in ("diag", "spherical")
         self.precisions_ = (factor**2 if elementwise else factor @ np.swapaxes(factor, -1, -2)).astype(dtype)
 

@@ -338,7 +338,8 @@ class BayesianGaussianMixture(Bayesian, Moving, GaussianRows):
         blank = GaussianPosterior(template, known, one_row, origin)
         covariance = np.asarray(self.covariances_, dtype=np.float64)
         scatter = blank.law.divided(covariance, 1.0 / degrees)
-        components = blank.at(NormalWishart(means - origin, kappa, degrees, scatter))
+        factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        components = blank.at(NormalWishart(means - origin, kappa, degrees, scatter), factor)
         structure = self._weight_law.structure(
             self.weight_concentration_, self.weight_concentration_prior_, self.discount_prior_
         )
