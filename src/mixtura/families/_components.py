@@ -279,7 +279,7 @@ class FamilyComponents:
         n_statistics = stats["sum_t"].shape[1]
         tilt = 0.1 * np.where(np.arange(n_statistics) % 2 == 0, 1.0, -1.0)
         exposure = 0.5 * self._exposures(stats)[component]
-        mean = 0.5 * stats["sum_t"][component] / exposure
+        mean = 0.5 * stats["sum_t"][component] / np.where(exposure > 0, exposure, 1.0)
         halves = stats.take([*range(len(stats["count"])), component])
         for index, sign in ((component, 1.0), (-1, -1.0)):
             for name, value in halves.sums.items():

@@ -70,6 +70,12 @@ class Normal(ColumnFamily):
         variance = -0.5 / natural[1]
         return rng.normal(natural[0] * variance, np.sqrt(variance), size=(n, 1))
 
+    def tilted(self, mean: Array, tilt: Array) -> Array:
+        """The mean moved by half a standard deviation; the variance stays positive."""
+        first, second = mean
+        move = 5.0 * tilt[0] * np.sqrt(max(second - first**2, 0.0))
+        return np.array([first + move, second + 2.0 * first * move])
+
     def labels(self, names: Sequence[str]) -> list[str]:
         """The column and its square."""
         return [names[0], f"{names[0]}^2"]
