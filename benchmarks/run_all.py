@@ -20,6 +20,7 @@ SCRIPTS = (
     "dirichlet_multinomial",
     "digits_factor",
     "latent_class",
+    "bayesian_gaussian",
     "bayesian_regression",
     "small_samples",
     "interval_coverage",
