@@ -164,8 +164,8 @@ def _structure_stationary(s: StructureSpecimen) -> None:
             # Rounding; root finders stop at relative steps of 1e-13, squared in the objective.
             if value > best + 1e-10 * (abs(best) + 1.0):
                 fail(
-                    f"expected_log_prob (less the penalty of a prior) after maximize is {best:.12g}, and {value:.12g} after moving the coordinates by "
-                    f"{size:g} along {np.round(direction, 2)}; expected no perturbation to raise it."
+                    f"expected_log_prob, less a prior's penalty, after maximize is {best:.12g}, and {value:.12g} after moving the "
+                    f"coordinates by {size:g} along {np.round(direction, 2)}; expected no perturbation to raise it."
                 )
 
 
