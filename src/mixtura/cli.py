@@ -166,6 +166,18 @@ Seed = Annotated[int, typer.Option(help="Seed: the same seed gives the same miss
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the results of an earlier run.")]
 MemoryLimit = Annotated[str | None, typer.Option(help="Memory for reading, such as 2GB; more goes to disk.")]
 ModelPath = Annotated[Path, typer.Argument(help="Model file, or the folder that `segment` wrote.")]
+Bayes = Annotated[
+    bool,
+    typer.Option(
+        "--bayes", help="Infer the numbers of missions and segments, and say how sure everything is."
+    ),
+]
+MaxMissions = Annotated[
+    int | None, typer.Option(help="With --bayes: the most missions, 60 unless you say otherwise.")
+]
+MaxSegments = Annotated[
+    int | None, typer.Option(help="With --bayes: the most segments, 12 unless you say otherwise.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only where the results are.")]
 
 
@@ -194,6 +206,9 @@ def segment(
     missions: Missions = None,
     segments: Segments = None,
     criterion: Criterion = "bic",
+    bayes: Bayes = False,
+    max_missions: MaxMissions = None,
+    max_segments: MaxSegments = None,
     test_fraction: TestFraction = 0.2,
     seed: Seed = 0,
     previous: Previous = None,
@@ -234,6 +249,9 @@ def segment(
         missions=missions,
         segments=segments,
         criterion=criterion,
+        bayes=bayes,
+        max_missions=max_missions,
+        max_segments=max_segments,
         test_fraction=test_fraction,
         random_state=seed,
         previous=previous,
@@ -255,6 +273,9 @@ def demo(
     missions: Missions = None,
     segments: Segments = None,
     level: Level = "both",
+    bayes: Bayes = False,
+    max_missions: MaxMissions = None,
+    max_segments: MaxSegments = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -268,6 +289,9 @@ def demo(
         missions=missions,
         segments=segments,
         level=level,
+        bayes=bayes,
+        max_missions=max_missions,
+        max_segments=max_segments,
         random_state=seed,
         out=out or DEMO_FOLDER,
         overwrite=overwrite or out is None,

@@ -1,6 +1,7 @@
 """User classes with the familiar fit and predict."""
 
 from mixtura.models.bayesian_gaussian_mixture import BayesianGaussianMixture
+from mixtura.models.bayesian_grouped_mixture import BayesianGroupedMultinomialMixture
 from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
@@ -17,6 +18,7 @@ from mixtura.models.student_t_mixture import StudentTMixture
 
 __all__ = [
     "BayesianGaussianMixture",
+    "BayesianGroupedMultinomialMixture",
     "BayesianLinearRegression",
     "BernoulliMixture",
     "CategoricalMixture",

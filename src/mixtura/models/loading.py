@@ -7,6 +7,7 @@ from typing import Any
 
 from mixtura.exceptions import ModelFileError, did_you_mean
 from mixtura.models.bayesian_gaussian_mixture import BayesianGaussianMixture
+from mixtura.models.bayesian_grouped_mixture import BayesianGroupedMultinomialMixture
 from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
 from mixtura.models.categorical_mixture import CategoricalMixture
@@ -27,6 +28,7 @@ _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         BayesianGaussianMixture,
+        BayesianGroupedMultinomialMixture,
         BayesianLinearRegression,
         BernoulliMixture,
         CategoricalMixture,

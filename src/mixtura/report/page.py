@@ -34,6 +34,7 @@ from mixtura.report.sections import (
     segments,
     steps,
     summary,
+    sureness,
     timeline,
     trust,
 )
@@ -44,7 +45,7 @@ _SECTIONS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("Overview", (summary, steps, data)),
     ("Missions", (missions, heatmap, mission_map, timeline, associations, choice)),
     ("Segments", (segments, segment_map, flows, demographics, customers, certainty_of_segments)),
-    ("Trust", (prediction, trust, certainty, refresh)),
+    ("Trust", (prediction, trust, certainty, sureness, refresh)),
     ("Method", (method,)),
 )
 

@@ -12,6 +12,7 @@ from mixtura.segments import naming
 from mixtura.segments.baskets import Baskets
 from mixtura.segments.header import choice
 from mixtura.segments.households import MissionFit
+from mixtura.segments.sureness import sure_missions, with_intervals
 from mixtura.segments.sweep import MISSIONS
 from mixtura.segments.tables import ROWS, nearest
 from mixtura.segments.totals import Totals
@@ -74,7 +75,21 @@ def assemble(
         "missions": cards,
         "certainty": totals.certainty.as_dict(),
         **parts,
+        **({} if fit.search is None else {"bayes": _sure(fit, cards, totals, content, head)}),
     }
+
+
+def _sure(
+    fit: MissionFit,
+    cards: Sequence[dict[str, Any]],
+    totals: Totals,
+    content: naming.Content,
+    head: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How sure a Bayesian run is."""
+    sizes = content.baskets / content.baskets.sum()
+    part = sure_missions(fit, totals.assigned, sizes, [card["top"] for card in cards], head["categories"])
+    return with_intervals(part, cards)
 
 
 def _cards(

@@ -10,6 +10,7 @@ import numpy as np
 from mixtura.segments import naming
 from mixtura.segments.customers import SegmentFit
 from mixtura.segments.header import choice
+from mixtura.segments.sureness import sure_segments, with_intervals
 from mixtura.segments.sweep import SEGMENTS
 from mixtura.segments.tables import nearest
 from mixtura.segments.totals import certainty
@@ -71,7 +72,13 @@ def assemble_segments(
         "segments": cards,
         "certainty": certainty(fit.resp[n_baskets > 0]).as_dict(),
         **parts,
+        **({} if fit.search is None else {"bayes": _sure(fit, cards, n_baskets > 0)}),
     }
+
+
+def _sure(fit: SegmentFit, cards: Sequence[dict[str, Any]], known: np.ndarray) -> dict[str, Any]:
+    """How sure a Bayesian run is."""
+    return with_intervals(sure_segments(fit, known, [card["top"] for card in cards]), cards)
 
 
 def _name(top: Sequence[Mapping[str, Any]]) -> str:

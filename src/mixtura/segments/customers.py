@@ -16,6 +16,7 @@ import numpy as np
 from mixtura.exceptions import InvalidDataError
 from mixtura.models import DirichletMultinomialMixture, MultinomialMixture
 from mixtura.segments.continuing import Roster, continued_sweep, roster
+from mixtura.segments.inferring import Search, inferred_segments
 from mixtura.segments.previous import Previous
 from mixtura.segments.sweep import SEGMENTS, Report, Sweep, schedule, sweep
 from mixtura.segments.tables import reorder
@@ -51,6 +52,8 @@ class SegmentFit:
         Probability of each segment.
     roster : Roster
         Numbers and names of the segments.
+    search : Search, optional
+        How their number was inferred, in a Bayesian run.
     """
 
     model: Any
@@ -62,6 +65,7 @@ class SegmentFit:
     counts: Any
     resp: np.ndarray
     roster: Roster
+    search: Search | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -92,6 +96,7 @@ def find_segments(
     identities: Sequence[Hashable],
     previous: Previous | None = None,
     earlier: Previous | None = None,
+    most: int | None = None,
 ) -> SegmentFit:
     """Learn segments of customers and their number.
 
@@ -118,6 +123,8 @@ def find_segments(
         What the columns are in the earlier results: their numbers of missions, or names of categories.
     previous, earlier : Previous, optional
         Results to go on from, or to replace.
+    most : int, optional
+        The largest number, in a Bayesian run; None: no such run.
 
     Returns
     -------
@@ -136,7 +143,7 @@ def find_segments(
     rows = counts[known]
     estimator = DirichletMultinomialMixture(random_state=seed)
     options: dict[str, Any] = {"level": SEGMENTS, "criterion": criterion, "report": report}
-    if previous is not None and previous.has("segments"):
+    if previous is not None and previous.has("segments") and most is None:
         spread = np.array([entry["concentration"] for entry in previous.content("segments")["segments"]])
         found = continued_sweep(
             estimator,
@@ -153,7 +160,12 @@ def find_segments(
         )
     else:
         tried = schedule(numbers, len(known), SEGMENTS)
+        if most is not None and numbers is None:
+            tried = [*range(SEGMENTS.usual[0], min(most, len(known)) + 1)]
         found = sweep(estimator, rows, None, tried, stop_when_turned=numbers is None, **options)
+    search = None
+    if most is not None:
+        found, search = inferred_segments(found, len(known), given=numbers is not None, most=max(tried))
     without = None
     if numbers is None and not found.interrupted:
         without = sweep(
@@ -178,7 +190,7 @@ def find_segments(
     reorder(model, listed.order)
     resp = np.tile(model.weights_, (len(customers), 1))
     resp[known] = model.predict_proba(rows)
-    return SegmentFit(model, found, without, over, list(features), customers, counts, resp, listed)
+    return SegmentFit(model, found, without, over, list(features), customers, counts, resp, listed, search)
 
 
 def refuse_few_customers(n_customers: int) -> None:

@@ -14,6 +14,7 @@ from mixtura.segments.baskets import Baskets
 from mixtura.segments.continuing import continued_sweep
 from mixtura.segments.customers import SegmentFit, find_segments
 from mixtura.segments.households import MissionFit, households
+from mixtura.segments.inferring import Inference, inferred_missions
 from mixtura.segments.previous import Previous
 from mixtura.segments.sweep import MISSIONS, Report, schedule, sweep
 from mixtura.segments.tables import per_customer
@@ -46,6 +47,8 @@ class Job:
         Results to go on from, or to replace.
     report : callable
         ``report(stage, done, total, text)``.
+    inference : Inference, optional
+        Infer the numbers: a Bayesian run.
     """
 
     baskets: Baskets
@@ -58,6 +61,7 @@ class Job:
     previous: Previous | None
     earlier: Previous | None
     report: Report
+    inference: Inference | None = None
 
     @property
     def train(self) -> sparse.csr_array:
@@ -84,9 +88,15 @@ def find_missions(job: Job, numbers: int | Iterable[int] | None) -> MissionFit:
     MissionFit
         Fitted models.
     """
+    options: dict[str, Any]
+    if job.inference is not None:
+        owners, most = job.baskets.customers[: job.n_train], job.inference.most["missions"]
+        tried, search = inferred_missions(job.train, owners, numbers, most, job.seed, job.report)
+        options = {"previous": job.previous, "earlier": job.earlier, "search": search}
+        return households(job.baskets, job.n_train, tried, job.report, **options)
     later = job.baskets.counts[job.n_train :]
     estimator = MultinomialMixture(random_state=job.seed)
-    options: dict[str, Any] = {"level": MISSIONS, "criterion": job.criterion, "report": job.report}
+    options = {"level": MISSIONS, "criterion": job.criterion, "report": job.report}
     if job.previous is not None and job.previous.has("missions"):
         categories = [str(name) for name in job.baskets.categories]
         tried = continued_sweep(
@@ -139,6 +149,7 @@ def segments_of_customers(
         "report": job.report,
         "previous": job.previous,
         "earlier": job.earlier,
+        "most": None if job.inference is None else job.inference.most["segments"],
     }
     if missions is not None and totals is not None:
         names = [f"mission {number}" for number in missions.roster.numbers]

@@ -105,7 +105,7 @@ def choice(sweep: Sweep, criterion: str, level: Level) -> dict[str, Any]:
     chosen, noun = tried[sweep.best], level.noun
     if sweep.sentence is not None:
         return {
-            "criterion": criterion,
+            "criterion": sweep.criterion or criterion,
             "n_components": chosen,
             "at_edge": sweep.at_edge,
             "sentence": sweep.sentence,

@@ -13,6 +13,7 @@ from mixtura.models import GroupedMultinomialMixture
 from mixtura.segments import tables
 from mixtura.segments.baskets import Baskets
 from mixtura.segments.continuing import Roster, roster
+from mixtura.segments.inferring import Search
 from mixtura.segments.previous import Previous
 from mixtura.segments.sweep import MISSIONS, Report, Sweep, quiet
 
@@ -40,6 +41,8 @@ class MissionFit:
         Time of the fits of households.
     roster : Roster
         Numbers and names of the missions.
+    search : Search, optional
+        How their number was inferred, in a Bayesian run.
     """
 
     sweep: Sweep
@@ -48,6 +51,7 @@ class MissionFit:
     unshrunk: Any
     seconds: float
     roster: Roster
+    search: Search | None = None
 
     @property
     def numbers(self) -> np.ndarray:
@@ -75,6 +79,7 @@ def households(
     *,
     previous: Previous | None = None,
     earlier: Previous | None = None,
+    search: Search | None = None,
 ) -> MissionFit:
     """Fit weights per household, from the chosen global mixture as the start.
 
@@ -90,6 +95,8 @@ def households(
         ``report(stage, done, total, text)``.
     previous, earlier : Previous, optional
         Results to go on from, or to replace.
+    search : Search, optional
+        With the Bayesian mixture, which then takes the place of a fit.
 
     Returns
     -------
@@ -100,7 +107,10 @@ def households(
     begun = clock.perf_counter()
     with quiet():
         report("households", 0, 2, "weights per customer")
-        household = _grouped(tried, "learn").fit(train, groups=customers)
+        if search is not None:
+            household = search.household
+        else:
+            household = _grouped(tried, "learn").fit(train, groups=customers)
         report("households", 1, 2, "weights without shrinkage, to compare")
         unshrunk = _grouped(tried, 0.0).set_params(max_iter=PUBLISHED_STEPS).fit(train, groups=customers)
         report("households", 2, 2, f"{len(household.groups_):,} customers")
@@ -118,7 +128,7 @@ def households(
     )
     for model in (household, unshrunk, tried.model):
         tables.reorder(model, found.order)
-    return MissionFit(tried, tried.model, household, unshrunk, clock.perf_counter() - begun, found)
+    return MissionFit(tried, tried.model, household, unshrunk, clock.perf_counter() - begun, found, search)
 
 
 def _grouped(tried: Sweep, concentration: str | float) -> GroupedMultinomialMixture:

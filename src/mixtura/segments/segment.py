@@ -29,6 +29,7 @@ from mixtura.segments.customers import refuse_few_customers
 from mixtura.segments.find import Job, find_missions, segments_of_customers
 from mixtura.segments.header import header
 from mixtura.segments.households import household_notes
+from mixtura.segments.inferring import inference_options
 from mixtura.segments.previous import LABELS, Previous, open_earlier, open_previous, previous_labels
 from mixtura.segments.refresh import check_compatible
 from mixtura.segments.result import Segmentation
@@ -81,6 +82,9 @@ def segment_transactions(
     overwrite: bool = False,
     memory_limit: str | None = None,
     threads: int | None = None,
+    bayes: bool = False,
+    max_missions: int | None = None,
+    max_segments: int | None = None,
     progress: Report | None = None,
 ) -> Segmentation:
     """Find the missions of a shop's baskets and the segments of its customers.
@@ -147,6 +151,11 @@ def segment_transactions(
         Memory that DuckDB may take, such as ``"2GB"``.
     threads : int, optional
         Threads of DuckDB.
+    bayes : bool, default False
+        Whether the numbers of missions and segments are inferred, and everything comes with how sure it is: profiles and the mixes
+        of customers have posterior laws. `n_missions` and `n_segments` may then be one number each, which is kept.
+    max_missions, max_segments : int, optional
+        With `bayes`: the largest numbers; 60 and 12 by default.
     progress : callable, optional
         ``progress(stage, done, total, text)``, called as the work advances. Stages: "read", "note" (a
         sentence on what was read and guessed), "missions", "households", "segments", "trust", "write".
@@ -213,6 +222,8 @@ def segment_transactions(
     _check_level(level, n_missions, n_segments)
     seed = _whole("random_state", random_state, LARGEST_SEED)
     n_replicates = _whole("bootstrap", bootstrap, 1000)
+    asked = {"level": level, "criterion": criterion, "n_missions": n_missions, "n_segments": n_segments}
+    inference = inference_options(bayes, max_missions, max_segments, asked)
     check_test_fraction(test_fraction)
     target = None if out is None else Path(out)
     before = None if previous is None else open_previous(previous)
@@ -275,6 +286,8 @@ def segment_transactions(
         "rivals": bool(rivals),
         "anonymous": bool(anonymous),
     }
+    if inference is not None:
+        command |= {"bayes": True, **{f"max_{noun}": number for noun, number in inference.most.items()}}
     job = Job(
         baskets,
         n_train,
@@ -286,6 +299,7 @@ def segment_transactions(
         before,
         earlier,
         report,
+        inference,
     )
     found = _learn(job, command)
     if target is not None:
@@ -373,7 +387,9 @@ def _warn(found: Segmentation) -> None:
         return
     for part, level in ((found.missions, MISSIONS), (found.segments, SEGMENTS)):
         if part is not None and part["choice"]["at_edge"]:
-            message = f"{part['choice']['sentence']}. Try other numbers ({level.option})."
+            other = "Allow more" if "bayes" in part else "Try other numbers"
+            option = f"max_{level.noun}" if "bayes" in part else level.option
+            message = f"{part['choice']['sentence']}. {other} ({option})."
             warnings.warn(message, EdgeOfRangeWarning, stacklevel=3)
 
 

@@ -99,6 +99,8 @@ class Sweep:
         Whether Ctrl-C ended the sweep.
     sentence : str, optional
         How the choice came about, where it was not the lowest criterion.
+    criterion : str, optional
+        By what it was chosen, where that was not the criterion of the run.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -107,6 +109,7 @@ class Sweep:
     at_edge: bool
     interrupted: bool
     sentence: str | None = None
+    criterion: str | None = None
 
 
 def numbers_from_text(text: str, noun: str = "missions") -> list[int]:

@@ -13,6 +13,7 @@ from mixtura.exceptions import InvalidDataError
 from mixtura.segments import naming
 from mixtura.segments.baskets import Baskets
 from mixtura.segments.intervals import blocks_of_customers
+from mixtura.segments.sureness import certainty_columns, entropy
 
 __all__ = [
     "ROWS",
@@ -49,6 +50,8 @@ def reorder(model: Any, order: np.ndarray) -> None:
         setattr(model, name, getattr(model, name)[order])
     if hasattr(model, "group_weights_"):
         model.group_weights_ = np.ascontiguousarray(model.group_weights_[:, order])
+    if hasattr(model, "profile_concentration_"):
+        model.profile_concentration_ = model.profile_concentration_[order]
 
 
 def customer_table(
@@ -97,6 +100,7 @@ def customer_table(
         columns["dominant_mission"] = missions.numbers[weights.argmax(axis=1)]
         columns["entropy"] = np.maximum(-(weights * logs).sum(axis=1), 0.0)
         columns |= {f"mission_{n}": weights[:, k] for k, n in enumerate(missions.numbers)}
+        columns |= {} if missions.search is None else certainty_columns(missions, customers)
     return columns
 
 
@@ -132,13 +136,17 @@ def basket_table(model: Any, numbers: np.ndarray, baskets: Baskets, n_train: int
     mission = np.empty(baskets.n_baskets, dtype=np.int64)
     probability = np.empty(baskets.n_baskets)
     log_likelihood = np.empty(baskets.n_baskets)
+    unsure = np.empty(baskets.n_baskets) if hasattr(model, "profile_concentration_") else None
     for rows in chunks(baskets.n_baskets):
         counts, customers = baskets.counts[rows], baskets.customers[rows]
         resp = model.predict_proba(counts, groups=customers)
         mission[rows] = numbers[resp.argmax(axis=1)]
         probability[rows] = resp.max(axis=1)
         log_likelihood[rows] = model.score_samples(counts, groups=customers)
-    return columns | {"mission": mission, "probability": probability, "log_likelihood": log_likelihood}
+        if unsure is not None:
+            unsure[rows] = entropy(resp)
+    columns |= {"mission": mission, "probability": probability, "log_likelihood": log_likelihood}
+    return columns | ({} if unsure is None else {"entropy": unsure})
 
 
 def per_customer(values: Any, index: np.ndarray, n_customers: int) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.segments.baskets import Baskets
+from mixtura.segments.sureness import assignments
 from mixtura.segments.tables import chunks, per_customer
 
 __all__ = ["Certainty", "Totals", "certainty", "mission_totals", "probabilities"]
@@ -95,12 +96,15 @@ class Totals:
         Expected money of every mission.
     certainty : Certainty
         Of the baskets' missions.
+    assigned : dict of str to ndarray
+        How clear the missions of the baskets given to each are, as of `sureness.assignments`.
     """
 
     customers: np.ndarray
     missions: np.ndarray
     amount: np.ndarray | None
     certainty: Certainty
+    assigned: dict[str, np.ndarray]
 
 
 def probabilities(model: Any, baskets: Baskets, n_rows: int) -> Iterator[tuple[slice, np.ndarray]]:
@@ -131,7 +135,9 @@ def mission_totals(model: Any, baskets: Baskets, n_train: int) -> Totals:
     missions = np.zeros((len(customers), n_components))
     amount = np.zeros(n_components)
     sure = Certainty(np.zeros(n_components), np.zeros(n_components, dtype=int), np.zeros(10, dtype=int), 0)
+    assigned = {name: np.zeros(n_components) for name in ("n", "clear", "entropy")}
     for rows, resp in probabilities(model, baskets, n_train):
+        assigned = {name: assigned[name] + part for name, part in assignments(resp).items()}
         missions += per_customer(resp, index[rows], len(customers))
         if baskets.amounts is not None:
             amount += baskets.amounts[rows] @ resp
@@ -142,4 +148,4 @@ def mission_totals(model: Any, baskets: Baskets, n_train: int) -> Totals:
             sure.histogram + block.histogram,
             sure.n_sure + block.n_sure,
         )
-    return Totals(customers, missions, None if baskets.amounts is None else amount, sure)
+    return Totals(customers, missions, None if baskets.amounts is None else amount, sure, assigned)

@@ -7,6 +7,7 @@ from typing import Any
 from mixtura.report import charts, words
 from mixtura.report.charts import Chart
 from mixtura.report.results import Level, Results
+from mixtura.report.sections.number import inferred, number_warning
 
 __all__ = ["context", "criteria", "edge_warning"]
 
@@ -66,6 +67,7 @@ def criteria(level: Level) -> dict[str, Any]:
         "sentence": words.sentence(str(level.choice.get("sentence") or _default(level))),
         "swept": len(rows) > 1,
         "warning": edge_warning(level),
+        "inferred": inferred(level),
         "charts": [pair for pair in found if pair[0] is not None] if len(rows) > 1 else [],
         "shown": [
             (key, name) for key, name, _, _ in _LINES if any(words.is_number(row.get(key)) for row in rows)
@@ -85,6 +87,8 @@ def criteria(level: Level) -> dict[str, Any]:
 
 def edge_warning(level: Level) -> str | None:
     """The remark that more (or fewer) missions or segments than tried might be better, or None."""
+    if level.part("bayes"):
+        return number_warning(level)
     tried = [int(row["n_components"]) for row in level.criteria]
     if not level.choice.get("at_edge") or not tried:
         return None

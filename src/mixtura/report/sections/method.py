@@ -96,8 +96,29 @@ _TERMS = (
     ),
 )
 
+_BAYESIAN = (
+    (
+        "Evidence, bound",
+        (
+            "The probability of the data, averaged over all values that the profiles and mixes may have: it falls when a "
+            "model has more than the data ask for. Its logarithm is known up to a bound from below."
+        ),
+    ),
+    (
+        "Range of a share, of a size",
+        "Given what was seen, the value lies in this range with a probability of 95 %, if the model is right.",
+    ),
+    (
+        "Entropy of a membership",
+        "How undecided it is: 0 is one sure answer, 1 is all alike.",
+    ),
+)
+
 _NAMES = {
+    "bayes": "Numbers inferred (--bayes)",
     "items": "Item table",
+    "max_missions": "Missions, at most",
+    "max_segments": "Segments, at most",
     "n_missions": "Missions to try",
     "random_state": "Seed",
     "seconds_households": "Customers, seconds",
@@ -125,8 +146,10 @@ def context(results: Results) -> dict[str, Any]:
         "id": "method",
         "title": "Method and settings",
         "template": "method.html.j2",
-        "terms": _TERMS,
+        "terms": (*_TERMS, *_BAYESIAN) if any(level.part("bayes") for level in results.levels) else _TERMS,
         "missions": bool(results.missions),
+        "bayes": any(level.part("bayes") for level in results.levels),
+        "prior_lines": results.mission_level.part("bayes").get("prior_lines"),
         "segments": bool(results.segments),
         "over": results.segment_level.raw.get("over"),
         "tree": bool(results.mission_level.part("tree") or results.segment_level.part("tree")),

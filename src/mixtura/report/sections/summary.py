@@ -131,9 +131,14 @@ def _customers(results: Results) -> str | None:
 
 
 def _trust(results: Results) -> str | None:
-    sentences: list[str] = []
+    sentences = [
+        words.sentence(str(level.choice["sentence"]))
+        for level in results.levels
+        if level.part("bayes").get("inferred") and not level.part("bayes").get("at_most")
+    ]
+    told = len(sentences)
     for level in results.levels:
-        text = stability_sentence(level, again=bool(sentences))
+        text = stability_sentence(level, again=len(sentences) > told)
         sentences += [text] if text else []
     for level in results.levels:
         above = level.part("certainty").get("share_above_80")
