@@ -3,7 +3,7 @@
 A component is live if it holds at least one row (its posterior counts at least one more than its prior). Every fit is made without and with
 moves; passes are those over all rows (screening of starts on a sample is not counted), halves of components included.
 
-    python benchmarks/live_components.py [--quick]
+    python benchmarks/live_components.py [--quick] [--fits "kmeans, moves" scikit-learn]
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def fitted(make: Callable[[Counting], Any], x: np.ndarray) -> tuple[int, float, 
 
 def main() -> None:
     """Fit, count and compare."""
-    chosen = options(__doc__ or "")
+    chosen = options(__doc__ or "", ("--fits", {"nargs": "*", "help": "some of the fits only, by name"}))
     seeds = 3 if chosen.quick else 20
     rows, results = [], []
     for name, wanted, k, concentration, priors, data in cases(quick=chosen.quick):
@@ -116,7 +116,11 @@ def main() -> None:
                 "weight_concentration_prior": concentration,
                 **priors,
             }
-            makers = contestants(settings)
+            makers = {
+                who: make
+                for who, make in contestants(settings).items()
+                if chosen.fits is None or who in chosen.fits
+            }
             found: dict[str, list[tuple[int, float, float, int]]] = {who: [] for who in makers}
             for seed in range(seeds):
                 x = data(seed)

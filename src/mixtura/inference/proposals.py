@@ -37,7 +37,7 @@ __all__ = ["LIVE", "Candidate", "Proposals", "Rows", "counts"]
 #: Rows below which a component counts as empty.
 LIVE = 1.0
 # Pairs whose merge is evaluated; of more, those that overlap most.
-_MOST_PAIRS = 300
+_MOST_PAIRS = 100
 # Steps that halves of components are given. Measured on twelve kinds of components started with two clusters under one component:
 # 6 found all but one of 64, 10 all.
 _HALVING = 10
