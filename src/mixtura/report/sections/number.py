@@ -63,7 +63,8 @@ def _probability(level: Level, part: Mapping[str, Any], rows: list[Any]) -> str 
     sure = f"more than 99.9{words.NBSP}%" if share > 0.999 else words.percent(share)
     return (
         f"If all numbers were equally probable before, {words.count(level.chosen, level.noun)} would now have a probability of {sure} "
-        "among those looked at. That is what the model makes of the data: it counts no doubt about the model itself."
+        "among those looked at. That is what the model makes of the data: it counts no doubt about the model itself, nor what the search "
+        "may have missed."
     )
 
 
