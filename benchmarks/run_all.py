@@ -21,6 +21,7 @@ SCRIPTS = (
     "digits_factor",
     "latent_class",
     "bayesian_gaussian",
+    "live_components",
     "bayesian_regression",
     "small_samples",
     "interval_coverage",
