@@ -19,9 +19,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixtura.components import COVARIANCES, Gaussian
-from mixtura.components.gaussian_posterior import GaussianPosterior, NormalWishart
+from mixtura.components.gaussian_posterior import GaussianPosterior, NormalWishart, _default_scatter
 from mixtura.components.wishart import WishartLaw, wishart_law
-from mixtura.inference.bayesian import Variational
+from mixtura.inference.bayesian import Variational, overall
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.problem import Problem
 from mixtura.models._base import BaseMixture, check_choice
@@ -142,6 +142,7 @@ class BayesianGaussianMixture(Bayesian, Moving, GaussianRows):
     a K-th part of the rows (`degrees_of_freedom_` is nu0 + N / K), and for "diag" and "spherical" it uses the Wishart law of a full
     matrix in the expected log determinant; its bound can fall, and its solutions lie below ours. Here "tied" counts all rows (nu0 + N),
     and the laws of "diag" and "spherical" are gamma laws of each precision, with nu / 2 and nu D / 2 as shapes.
+    Priors left at None are scikit-learn's; `Mixture(Gaussian(), ...)` has defaults of its own, and `empirical_bayes=True` learns them.
     No component can degenerate, so there is no `on_degenerate`. Its `score_samples` is ours with `plug_in=True`; without, parameters are
     integrated over, and the components are Student-t laws.
 
@@ -279,14 +280,11 @@ class BayesianGaussianMixture(Bayesian, Moving, GaussianRows):
 
     def _problem(self, X: Array, sample_weight: Array | None) -> Problem:
         treatment = self._treatment(X.shape[1])
-        problem = self._with_moves(treatment(super()._problem(X, sample_weight)), treatment)
-        if self.covariance_prior is not None:
-            return problem
-        # With n - 1 in the place of n, as scikit-learn has it (from two rows on).
-        size = float(X.shape[0] if sample_weight is None else sample_weight.sum())
-        components: Any = problem.components
-        scatter = components.prior.scatter * (size / max(size - 1.0, 0.5 * size))
-        return replace(problem, components=components.under(replace(components.prior, scatter=scatter)))
+        problem = super()._problem(X, sample_weight)
+        if self.covariance_prior is None:
+            prior = replace(treatment.prior, covariance=_scatter_of_all_rows(problem))
+            treatment = replace(treatment, prior=prior)
+        return self._with_moves(treatment(problem), treatment)
 
     # --- starts -----------------------------------------------------------------------------------------------
     def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
@@ -344,3 +342,13 @@ class BayesianGaussianMixture(Bayesian, Moving, GaussianRows):
             self.weight_concentration_, self.weight_concentration_prior_, self.discount_prior_
         )
         return LatentMixture(components, structure, Encoding(means.shape[1], origin=origin))
+
+
+def _scatter_of_all_rows(problem: Problem) -> Array:
+    """Covariance of all rows in the form of the structure, with n - 1 in the place of n, as scikit-learn has it (from two rows on)."""
+    sums = overall(problem)
+    components: Any = problem.components
+    law = wishart_law(components.model, problem.encoding.n_features)
+    size = float(sums["count"].sum())
+    scatter: Array = _default_scatter(components.model, law, sums) * (size / max(size - 1.0, 0.5 * size))
+    return scatter
