@@ -623,3 +623,39 @@ def test_seven_blobs_are_found_with_fifteen_components(law, init):
             random_state=seed,
         ).fit(x)
         assert np.sum(model.mean_precision_ - model.mean_precision_prior_ >= 1.0) == 7
+
+
+@pytest.fixture(scope="module")
+def three():
+    """A tutorial's thousand rows of three clusters, from the legacy generator that it used."""
+    generator = np.random.RandomState(1000)
+    uniform = generator.rand(1000)
+    label = np.where(uniform < 0.15, 0, np.where(uniform < 0.5, 1, 2))
+    means = [(-3, 2), (4, 2), (3, 1)]
+    matrices = [[[1, 0.2], [0.2, 2]], [[0.8, -1], [-1, 1.3]], [[1.5, 1.4], [1.4, 1.5]]]
+    with np.errstate(all="ignore"):
+        return np.array(
+            [generator.multivariate_normal(means[k], matrices[k], check_valid="ignore") for k in label]
+        )
+
+
+@pytest.mark.parametrize("law", ["dirichlet_distribution", "dirichlet_process"])
+@pytest.mark.parametrize("priors", ["default", "tutorial"])
+def test_three_clusters_are_found_with_ten_components(three, law, priors):
+    own = {
+        "mean_precision_prior": 1.5,
+        "mean_prior": [1.0, 1.0],
+        "degrees_of_freedom_prior": 2.0,
+        "covariance_prior": np.eye(2),
+    }
+    settings = {
+        "weight_concentration_prior_type": law,
+        "weight_concentration_prior": 1e-3,
+        "init_params": "kmeans",
+    }
+    for seed in range(4):
+        model = BayesianGaussianMixture(
+            10, random_state=seed, **settings, **(own if priors == "tutorial" else {})
+        ).fit(three)
+        assert np.sum(model.mean_precision_ - model.mean_precision_prior_ >= 1.0) == 3
+        assert model.converged_
