@@ -112,7 +112,7 @@ def test_the_gradient_of_the_bound_is_zero_where_a_fit_ends(name, law, missing):
     if missing and name not in GAPPED:
         pytest.skip("cells cannot be missing here")
     model, source = problem(name, law=law, missing=missing)
-    model = fitted(model, source, tol=0.0, steps=400).model
+    model = fitted(model, source, tol=0.0, steps=3000).model
 
     def bound(vector):
         moved = model.from_coordinates(vector)

@@ -31,7 +31,7 @@ from mixtura.components.gaussian import _GUARD, Gaussian, GaussianBlock
 from mixtura.components.product import Product
 from mixtura.components.student_t import StudentT
 from mixtura.components.wishart import WishartLaw, wishart_law
-from mixtura.priors.base import MOST, Prior, above, finite
+from mixtura.priors.base import MOST, NARROW, VAGUE, Prior, above, finite
 from mixtura.priors.normal_wishart import NormalWishartPrior
 from mixtura.protocols import Array, Encoding
 from mixtura.statistics import Statistics
@@ -76,6 +76,7 @@ class NormalWishart:
         overall: Statistics,
         origin: Array | None,
         degrees: float,
+        precision: float,
     ) -> NormalWishart:
         """The prior of a user, with defaults from the sums of all rows as one component.
 
@@ -89,7 +90,8 @@ class NormalWishart:
         mean = centre if given.mean is None else finite(kind, "mean", given.mean, size)
         if given.mean is not None and origin is not None:
             mean = mean - origin
-        kappa = above(kind, "mean_precision", given.mean_precision, 1)
+        wanted = precision if given.mean_precision is None else given.mean_precision
+        kappa = above(kind, "mean_precision", wanted, 1)
         wanted = degrees if given.degrees_of_freedom is None else given.degrees_of_freedom
         nu = above(kind, "degrees_of_freedom", wanted, 1, law.least)
         return cls(mean[None], kappa, nu, law.shaped(law.checked(given.covariance)))
@@ -118,8 +120,10 @@ class _Conjugate(Gaussian):
 
     #: Even without data it has a place: that of the prior.
     located = True
-    #: Degrees of freedom of a default prior above those of the structure's least, less one.
-    _extra = 1.0
+    #: Of a default prior: degrees of freedom above D; what the mean is worth; its scatter over the covariance of all rows, by D.
+    _extra = 0.0
+    _precision = VAGUE
+    _narrow = NARROW
 
     def __init__(
         self, template: Gaussian, prior: Prior | None, overall: Statistics, origin: Array | None
@@ -128,9 +132,11 @@ class _Conjugate(Gaussian):
         given = NormalWishartPrior.taken(prior, "Gaussian")
         law = wishart_law(template.model, overall["sum_x"].shape[1])
         if given.covariance is None:
-            given = replace(given, covariance=_default_scatter(template.model, law, overall))
+            share = law.n_features / self._narrow if self._narrow else 1.0
+            given = replace(given, covariance=share * _default_scatter(template.model, law, overall))
         self.law = law
-        self.prior = NormalWishart.prior(law, given, overall, origin, law.n_features + self._extra - 1.0)
+        degrees = law.n_features + self._extra
+        self.prior = NormalWishart.prior(law, given, overall, origin, degrees, self._precision)
 
     def __repr__(self) -> str:
         return super().__repr__().replace("Gaussian", type(self).__name__)
@@ -444,7 +450,9 @@ class GaussianMode(_Conjugate):
        Journal of Classification 24, 155-181, section 3.
     """
 
-    _extra = 3.0
+    _extra = 2.0
+    _precision = 1.0
+    _narrow = 0.0
 
     def maximize(self, stats: Statistics) -> Self:
         """The mode of prior and sums together."""

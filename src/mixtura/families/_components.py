@@ -164,7 +164,7 @@ class FamilyComponents:
         """
         from mixtura.families._posterior import FamilyPosterior
 
-        return FamilyPosterior(self, self._law(prior, overall))
+        return FamilyPosterior(self, self._law(prior, overall).for_laws())
 
     def penalized(self, prior: Prior | None, overall: Statistics, origin: Array | None) -> FamilyComponents:
         """Blank components that go to the mode of their posterior; parameters as of `variational`."""

@@ -250,7 +250,7 @@ class FamilyMode(FamilyComponents):
             inside = family.from_free(free)
             if edge.size:
                 lifted = family.natural_from_mean(family.mean_from_natural(natural[edge]))
-                lost = ~np.isfinite(family.free(lifted)).all(axis=1)
+                lost = np.asarray(~np.isfinite(family.free(lifted)).all(axis=1))
                 inside[edge] = np.where(lost[:, None], np.nan, lifted)
         return np.asarray(inside)
 

@@ -224,7 +224,7 @@ class Bayesian(PosteriorRows):
         ...     frame = mixture.credible_intervals(x, method=method, random_state=0)
         ...     print(method, round(frame["upper"][0] - frame["lower"][0], 2))
         laws 0.08
-        corrected 0.19
+        corrected 0.18
         """
         if isinstance(level, bool) or not isinstance(level, float | np.floating) or not 0.0 < level < 1.0:
             msg = f"level is {level!r}; expected a number between 0 and 1, such as 0.9."

@@ -30,7 +30,11 @@ import scipy.sparse as sp
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
-__all__ = ["MOST", "Conjugate", "Prior", "above", "by_column", "finite"]
+__all__ = ["MOST", "NARROW", "VAGUE", "Conjugate", "Prior", "above", "by_column", "finite"]
+
+# Of default priors of posterior laws: how many rows a prior mean is worth, and by how much components are expected to have smaller
+# variances than all rows together (in precisions; a degree of freedom each, so the data soon say better).
+VAGUE, NARROW = 0.01, 50.0
 
 # Most rows that a learnt prior may be worth: where all components are alike, the bound rises for ever as their prior narrows.
 MOST = 1e5
@@ -73,6 +77,10 @@ class Conjugate(ABC):
         self.chi = np.asarray(chi, dtype=np.float64)
         self.nu = np.asarray(nu, dtype=np.float64)
         self.owner = np.asarray(owner, dtype=np.intp)
+
+    def for_laws(self) -> Conjugate:
+        """The prior of posterior laws, where its defaults differ from those of a mode."""
+        return self
 
     @abstractmethod
     def log_partition(self, chi: Array, nu: Array) -> Array:

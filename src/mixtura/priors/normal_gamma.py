@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from mixtura.exceptions import InvalidParameterError
-from mixtura.priors.base import MOST, Conjugate, Prior, above, finite
+from mixtura.priors.base import MOST, NARROW, VAGUE, Conjugate, Prior, above, finite
 from mixtura.priors.gamma import gamma_of_means
 from mixtura.protocols import Array
 
@@ -37,21 +37,22 @@ class NormalGammaPrior(Prior):
     ----------
     mean : float or sequence of float, optional
         m. None: the mean of all rows.
-    mean_precision : float or sequence of float, default 1
-        kappa, above 0: how many rows the prior mean is worth.
+    mean_precision : float or sequence of float, optional
+        kappa, above 0: how many rows the prior mean is worth. None: 0.01 for posterior laws, 1 for a mode.
     shape : float or sequence of float, default 0.5
         a, above 0: half the number of rows that the prior variance is worth.
     rate : float or sequence of float, optional
-        b, above 0. None: the shape times the variance of all rows, so that the expected precision is one over that.
+        b, above 0. None: the shape times the variance of all rows, for posterior laws over 50, so that the expected precision is one
+        over that (:class:`NormalWishartPrior` says why).
 
     Examples
     --------
     >>> NormalGammaPrior(mean=0.0, rate=2.0)
-    NormalGammaPrior(mean=0.0, mean_precision=1.0, shape=0.5, rate=2.0)
+    NormalGammaPrior(mean=0.0, mean_precision=None, shape=0.5, rate=2.0)
     """
 
     mean: Any = None
-    mean_precision: Any = 1.0
+    mean_precision: Any = None
     shape: Any = 0.5
     rate: Any = None
 
@@ -60,7 +61,8 @@ class NormalGammaPrior(Prior):
         kind, size = "NormalGammaPrior", len(first)
         variance = second - first**2
         mean = first if self.mean is None else finite(kind, "mean", self.mean, size)
-        precision = above(kind, "mean_precision", self.mean_precision, size)
+        given = 1.0 if self.mean_precision is None else self.mean_precision
+        precision = above(kind, "mean_precision", given, size)
         shape = above(kind, "shape", self.shape, size)
         rate = (
             shape * np.where(variance > 0, variance, np.where(second > 0, 0.0, 1.0))
@@ -76,7 +78,9 @@ class NormalGammaPrior(Prior):
                 "Subtract a constant from the column, leave it out, or use Gaussian()."
             )
             raise InvalidParameterError(msg)
-        return NormalGamma.of(mean, precision, shape, rate, owner)
+        law = NormalGamma.of(mean, precision, shape, rate, owner)
+        law.default = (self.mean_precision is None, self.rate is None)
+        return law
 
 
 class NormalGamma(Conjugate):
@@ -89,6 +93,9 @@ class NormalGamma(Conjugate):
     array([ 0.        , -0.33333333])
     """
 
+    #: Whether mean precision and rate are the defaults.
+    default = (False, False)
+
     def __init__(self, chi: Array, nu: Array, owner: Array, excess: Array) -> None:
         super().__init__(chi, nu, owner)
         self.excess = excess
@@ -98,6 +105,12 @@ class NormalGamma(Conjugate):
         """From the usual hyper-parameters, each (V,)."""
         chi = np.concatenate([precision * mean, 2.0 * rate + precision * mean**2])
         return cls(chi, precision, owner, shape - 0.5 * precision)
+
+    def for_laws(self) -> NormalGamma:
+        """Less is said of the mean, and variances are smaller, where these are defaults."""
+        mean, precision, shape, rate = self.usual(self.chi, self.nu)
+        precision = precision * (VAGUE if self.default[0] else 1.0)
+        return self.of(mean, precision, shape, rate / (NARROW if self.default[1] else 1.0), self.owner)
 
     def usual(self, chi: Array, nu: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, its precision, shape and rate, each (..., V)."""

@@ -35,23 +35,30 @@ class NormalWishartPrior(Prior):
     ----------
     mean : array_like, shape (D,), optional
         m, in units of the data. None: the mean of all rows.
-    mean_precision : float, default 1
-        kappa, above 0: how many rows the prior mean is worth.
+    mean_precision : float, optional
+        kappa, above 0: how many rows the prior mean is worth. None: 0.01 for posterior laws, 1 for a mode.
     degrees_of_freedom : float, optional
         nu, above D - 1 (above 0 for diagonal and spherical structures): how many rows the prior covariance is worth. None: D for
         posterior laws, D + 2 for a mode.
     covariance : array_like, optional
         V, in the shape of one component's covariance, in squared units of the data; the expected precision is nu V^-1. None: the
-        covariance of all rows.
+        covariance of all rows, for posterior laws times D / 50.
+
+    Notes
+    -----
+    The defaults of posterior laws say little of where components lie, and that they are narrower than all rows together: with the
+    covariance of all rows itself and a mean precision of 1, scikit-learn's numbers, narrow components are held back until they have
+    thousands of rows (docs/bayesian.md, benchmarks/small_samples.py). They do not depend on the number of components, so that
+    bounds compare. A mode has no spread that would stand for what is not known, and is held by the wider law.
 
     Examples
     --------
     >>> NormalWishartPrior(mean=[0.0, 0.0], degrees_of_freedom=2.0)
-    NormalWishartPrior(mean=[0.0, 0.0], mean_precision=1.0, degrees_of_freedom=2.0, covariance=None)
+    NormalWishartPrior(mean=[0.0, 0.0], mean_precision=None, degrees_of_freedom=2.0, covariance=None)
     """
 
     mean: Any = None
-    mean_precision: Any = 1.0
+    mean_precision: Any = None
     degrees_of_freedom: Any = None
     covariance: Any = None
 
