@@ -474,6 +474,16 @@ def test_households_lose_and_gain_components(seed):
     ]
 
 
+def test_components_with_parameters_are_the_start_of_a_fit_with_priors():
+    x, label, blank = clusters("full 5", 0)
+    start = stuck(x, label, blank, 6)
+    one = posterior(start.components_, 6, moves=False).fit(x)
+    other = posterior(blank, 6, init_params=start, moves=False).fit(x)
+    assert [result.name for result in one.starts_] == ["given"]
+    assert one.lower_bound_ == pytest.approx(other.lower_bound_, abs=1e-4)
+    assert posterior(start.components_, 6).fit(x).lower_bound_ > one.lower_bound_ + 0.05
+
+
 # --- what ends them -----------------------------------------------------------------------------------------------
 class Press:
     """Ctrl-C at a given call."""

@@ -276,7 +276,9 @@ class Mixture(Bayesian, Moving):
         kind = ("variational" if given or learns else "em") if self.inference is None else self.inference
         if kind == "em" and (given or learns):
             found = "a prior is given" if given else f"empirical_bayes is {self.empirical_bayes!r}"
-            msg = f"inference is 'em', but {found}; expected 'variational' (or 'map' with a prior), or neither."
+            msg = (
+                f"inference is 'em', but {found}; expected 'variational' (or 'map' with a prior), or neither."
+            )
             raise InvalidParameterError(msg)
         if kind == "map" and learns:
             msg = (
@@ -332,9 +334,13 @@ class Mixture(Bayesian, Moving):
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         if self.warm_start and hasattr(self, "_components"):
             return self._from_fitted(problem, self)
-        if hooks.is_blank(problem.components):
+        given, origin = (
+            self._component,
+            problem.encoding.origin,
+        )  # the problem's own are blank where they have priors
+        if hooks.is_blank(given):
             return None
-        start = problem.components
+        start = given if origin is None else hooks.moved(given, origin)
         return LatentMixture(start, self._structure(np.ones(start.n_components)), problem.encoding)
 
     def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
