@@ -8,6 +8,7 @@ from mixtura import BayesianGaussianMixture, Mixture
 from mixtura.components import Gaussian, Product
 from mixtura.exceptions import ConvergenceWarning, IllConditionedInformationWarning, InvalidParameterError
 from mixtura.families import Bernoulli, Normal, Poisson
+from mixtura.inference.information import Fit
 from mixtura.inference.linear_response import _transport, expected_coordinates
 from mixtura.priors import BetaPrior, DirichletPrior, DirichletProcessPrior, GammaPrior, NormalGammaPrior
 
@@ -166,6 +167,18 @@ def test_it_is_the_inverse_of_the_numerical_hessian_of_the_bound(counts):
     # Differences of a sum of about 100 by steps of 1e-3: errors of 1e-8 / 1e-6 against curvatures of order one.
     assert found == pytest.approx(np.linalg.inv(-hessian), rel=2e-2, abs=1e-4)
     assert response.away < 1e-2
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "tied"])
+def test_curvatures_by_component_are_those_of_the_whole(rng, kind):
+    X = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(3, 1, (60, 2))])
+    mixture = BayesianGaussianMixture(2, covariance_type=kind, random_state=0, tol=1e-6).fit(X)
+    response = mixture._response(X, None)
+    assert (response._parts() is None) == (kind == "tied")  # shared coordinates belong to no component
+    whole = Fit.complete(response)
+    unit = 1.0 / np.sqrt(np.diag(whole))
+    # Second differences have errors of about 1e-7.
+    assert response.held * np.outer(unit, unit) == pytest.approx(whole * np.outer(unit, unit), abs=1e-6)
 
 
 def exact_deviations(counts, size=64):

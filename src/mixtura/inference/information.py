@@ -181,7 +181,8 @@ class Fit:
     @cached_property
     def touched(self) -> Array:
         """Components (K,) that change with a coordinate of the components, shape (p - structure, K)."""
-        count, components = self.model.n_components, self.model.components
+        # From coordinates as the moved ones are: a factor of a product of factors differs in the last bit.
+        count, components = self.model.n_components, self.at(self.theta).components
         alone = [components.take([k]).coordinates() for k in range(count)]
         found = np.ones((len(self.theta) - self.n_structure, count), dtype=bool)
         for c, row in enumerate(found):

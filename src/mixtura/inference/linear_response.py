@@ -27,14 +27,16 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from mixtura.components import hooks
 from mixtura.inference import differences
 from mixtura.inference.information import Fit
 from mixtura.protocols import Array
+from mixtura.statistics import Statistics
 from mixtura.structures import LatentMixture
 from mixtura.structures.independent import Independent
 
@@ -66,6 +68,33 @@ class LinearResponse(Fit):
     def held(self) -> Array:
         """C, minus the second derivative of the bound with the law of the labels held, shape (p, p)."""
         return self.complete()
+
+    def complete(self) -> Array:
+        """C, component by component where each has coordinates of its own."""
+        parts = self._parts()
+        if parts is None:
+            return super().complete()
+        found = np.zeros((len(self.theta), len(self.theta)))
+        for own, part, sums in parts:
+            pairs = [(c, d) for c in range(len(own)) for d in range(c, len(own))]
+            bound = partial(_bound_of, part, sums)
+            found[np.ix_(own, own)] = differences.hessian(bound, self.theta[own], self.scale[own], pairs)
+        return -found
+
+    def _parts(self) -> list[tuple[Array, Any, Statistics]] | None:
+        """Coordinates, model and sums of the structure and of each component; None where some coordinates are shared."""
+        s, model, stats = self.n_structure, self.model, self.statistics
+        if not (self.touched.sum(axis=1) == 1).all():
+            return None
+        parts: list[tuple[Array, Any, Statistics]] = [
+            (np.arange(s), model.structure, stats.parts["structure"])
+        ]
+        for k in range(model.n_components):
+            own, alone = s + np.flatnonzero(self.touched[:, k]), model.components.take([k])
+            if not np.allclose(alone.coordinates(), self.theta[own], rtol=1e-9, atol=0.0):
+                return None
+            parts.append((own, alone, stats.parts["components"].take([k])))
+        return parts
 
     @cached_property
     def missing(self) -> Array:
@@ -168,6 +197,12 @@ class Stretch:
         return replace(
             drawn, structure=structure, components=drawn.components.from_coordinates(vector[weights:])
         )
+
+
+def _bound_of(part: Any, sums: Statistics, coordinates: Array) -> float:
+    """What the bound has of a part at other coordinates, while the law of the labels is held."""
+    moved = part.from_coordinates(coordinates)
+    return float(moved.expected_log_prob(sums)) - hooks.penalty(moved)
 
 
 def expected_coordinates(model: LatentMixture, used: Array) -> Array:
