@@ -209,3 +209,25 @@ def test_a_product_adds_the_evidence_of_its_blocks():
     product = Product({name: (CASES[name][0], list(range(3 * i, 3 * i + 3))) for i, name in enumerate(parts)})
     found = evidence(product, {name: CASES[name][1] for name in parts}, rows)
     assert found == pytest.approx(sum(CASES[name][3](CASES[name][2]) for name in parts), rel=1e-10)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_predictive_law_is_the_evidence_with_a_row_over_that_without(name):
+    components, prior, x, exact = CASES[name]
+    fit = Mixture(components, 1, inference="variational", prior=prior).fit(x[:30])
+    before = exact(x[:30])
+    expected = [exact(np.concatenate([x[:30], x[[n]]])) - before for n in range(30, 36)]
+    np.testing.assert_allclose(fit.score_samples(x[30:36]), expected, rtol=1e-8, atol=1e-8)
+    # Jensen: averages of logarithms are less, but for a row without counts.
+    assert (fit.score_samples(x[30:36], plug_in=True) <= expected).all()
+    assert (fit.score_samples(x[30:36], plug_in=True) < expected).any()
+
+
+@pytest.mark.parametrize("name", GAPPED)
+def test_the_predictive_law_of_a_row_with_missing_cells(name):
+    components, prior, x, exact = CASES[name]
+    fit = Mixture(components, 1, inference="variational", prior=prior).fit(x[:30])
+    rows = x[30:36].copy()
+    rows[:, 0] = np.nan
+    expected = [exact(np.concatenate([x[:30], row[None]])) - exact(x[:30]) for row in rows]
+    np.testing.assert_allclose(fit.score_samples(rows), expected, rtol=1e-8, atol=1e-8)
