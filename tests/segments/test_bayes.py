@@ -8,13 +8,14 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import beta
+from typer.testing import CliRunner
 
 pytest.importorskip("pyarrow", reason='needs the extra: pip install "mixtura[segment]"')
 pytest.importorskip("plotly", reason='needs the extra: pip install "mixtura[segment]"')
 
 from pyarrow import parquet
 
-from mixtura import load
+from mixtura import cli, load
 from mixtura.exceptions import EdgeOfRangeWarning, InterruptedWarning, InvalidParameterError
 from mixtura.models import BayesianGroupedMultinomialMixture
 from mixtura.segments import score_transactions, segment_transactions, sureness
@@ -213,3 +214,38 @@ def test_shares_of_segments_have_the_error_of_ratios():
     error = np.sqrt(299 / 300 * ((left - left.mean()) ** 2).sum())
     assert mean[0] == pytest.approx(part / whole)
     assert (high - low)[0] / (2 * sureness.NORMAL) == pytest.approx(error, rel=0.02)
+
+
+def test_the_command_line_infers_and_refuses(tmp_path):
+    lines, items = make_shop(20, 200, 3)
+    lines.to_csv(tmp_path / "lines.csv", index=False)
+    items.to_csv(tmp_path / "items.csv", index=False)
+
+    def called(*options):
+        given = [
+            "segment",
+            tmp_path / "lines.csv",
+            "--items",
+            tmp_path / "items.csv",
+            "--out",
+            tmp_path / "out",
+            *options,
+        ]
+        return CliRunner().invoke(cli.app, [str(argument) for argument in given], env={"COLUMNS": "200"})
+
+    quick = ("--bootstrap", "0", "--no-rivals", "--level", "baskets")
+    done = called("--bayes", "--max-missions", "5", *quick)
+    assert done.exit_code == 0, done.output
+    assert "3 missions inferred, of at most 5" in done.output
+    for options, words in (
+        (
+            ("--bayes", "--missions", "2..5"),
+            "Give one number to keep it, or the largest one (max_missions, --max-missions)",
+        ),
+        (("--max-missions", "5"), "found 5 without bayes"),
+        (("--bayes", "--max-mission", "5"), "--max-missions"),
+        (("--bayes", "--max-missions", "many"), "--max-missions"),
+    ):
+        refused = called(*options, *quick, "--overwrite")
+        assert refused.exit_code == 2
+        assert words in refused.output

@@ -88,8 +88,8 @@ class BayesianGroupedMultinomialMixture(GroupedMultinomialMixture):
     >>> shares = np.array([[0.45, 0.45, 0.05, 0.05], [0.05, 0.05, 0.45, 0.45]])
     >>> X = np.array([rng.multinomial(8, shares[i % 2]) for i in range(120)])
     >>> mixture = BayesianGroupedMultinomialMixture(6, random_state=0).fit(X, groups=np.arange(120) % 10)
-    >>> len(mixture.weights_), [tried.n_components for tried in mixture.path_]
-    (2, [2, 3, 4, 5, 6])
+    >>> len(mixture.weights_), max(mixture.path_, key=lambda tried: tried.bound).n_components
+    (2, 2)
     """
 
     _saved_arrays: ClassVar[tuple[str, ...]] = (
