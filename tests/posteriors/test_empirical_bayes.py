@@ -15,6 +15,8 @@ from mixtura.exceptions import InvalidParameterError
 from mixtura.families import Bernoulli, Multinomial, Poisson
 from mixtura.priors import NormalWishartPrior, PitmanYorPrior
 from mixtura.protocols import Encoding
+from mixtura.statistics import Statistics
+from mixtura.structures import StickBreaking
 from posteriors.laws import CASES
 
 K = 4
@@ -210,3 +212,11 @@ def test_raised_scatters_are_the_best_above_a_floor():
         root = rng.normal(size=(3, 3)) * rng.choice([0.01, 0.1, 1.0])
         assert objective(floor + (root @ root.T)[None]) <= objective(raised) + 1e-12
     np.testing.assert_array_equal(law.raised(10.0 * floor, floor), 10.0 * floor)
+
+
+def test_sticks_of_a_learnt_process_know_their_counts():
+    counts = np.array([40.0, 25.0, 3.0, 0.0])
+    sticks = StickBreaking(4, 1.0, 0.3, learn=True).maximize(Statistics({"count": counts}))
+    assert abs(sticks.process[1] - 0.3) > 1e-2  # the discount has been learnt since
+    taken = sticks.take([1, 0, 2, 3])
+    np.testing.assert_allclose(taken.sticks[0] - (1.0 - sticks.process[1]), counts[[1, 0, 2, 3]], atol=1e-12)

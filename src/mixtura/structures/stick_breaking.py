@@ -73,6 +73,9 @@ class StickBreaking(Independent):
     ) -> None:
         self.process = (float(concentration), float(discount))
         self.learn = learn
+        self._held: float | None = (
+            None  # the discount that the sticks were broken with, where it has been learnt since
+        )
         self._set(_prior(n_components, *self.process) if sticks is None else sticks)
 
     def _set(self, sticks: Array) -> None:
@@ -84,6 +87,7 @@ class StickBreaking(Independent):
         """The same settings with another posterior (and process)."""
         new = copy.copy(self)
         new.process = self.process if process is None else process
+        new._held = None
         new._set(sticks)
         return new
 
@@ -116,7 +120,12 @@ class StickBreaking(Independent):
     def maximize(self, stats: Statistics) -> Self:
         """The posterior given the counts; then, where they are learnt, the process's numbers given the posterior."""
         new = self.replace(self._posterior(stats["count"]))
-        return new.replace(new.sticks, new.learnt()) if self.learn else new
+        new._held = self.process[1]
+        if not self.learn:
+            return new
+        learnt = new.replace(new.sticks, new.learnt())
+        learnt._held = new._held
+        return learnt
 
     def _posterior(self, count: Array) -> Array:
         after = np.concatenate([np.cumsum(count[::-1])[-2::-1], [0.0]])
@@ -157,7 +166,8 @@ class StickBreaking(Independent):
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the components in the order given: sticks are broken anew for their counts."""
         index = np.asarray(components, dtype=np.intp)
-        count = np.maximum(self.sticks[0] - (1.0 - self.process[1]), 0.0)
+        discount = self.process[1] if self._held is None else self._held
+        count = np.maximum(self.sticks[0] - (1.0 - discount), 0.0)
         return self.replace(self._posterior(count[index]))
 
     def expected_log_prob(self, stats: Statistics) -> float:
