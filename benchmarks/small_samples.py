@@ -10,8 +10,9 @@ draws rows once, and all methods fit these rows; all are then scored on the same
 replication. Floors are shares of the average variance of the columns; the criterion compares the predictive law of variational Bayes with
 that floor of the two which is better on average at this n, in hindsight: it shall be better, or less than two standard errors worse.
 
-"VB" is `BayesianGaussianMixture(K)` with scikit-learn's prior (as wide as all rows, its mean worth a row); "VB narrow" has a prior mean
-worth a hundredth of a row and the K-th part of the rows' covariance; "VB learnt" is `empirical_bayes="components"`. "Plug-in" is
+"VB" is `BayesianGaussianMixture(K)` with scikit-learn's prior (as wide as all rows, its mean worth a row); "VB narrow" has the default
+prior of `Mixture`: its mean is worth a hundredth of a row, its expected precision is that of a fiftieth of the rows' covariance;
+"VB learnt" is `empirical_bayes="components"`. "Plug-in" is
 scikit-learn's density, the sum over components of exp E[log]. "MAP" has the mode's wide prior. All methods start from the same
 three k-means partitions (the sieve, the default, would take ten times as long).
 """
@@ -73,9 +74,7 @@ def methods(x: np.ndarray, n_components: int, seed: int) -> dict[str, Callable[[
     starts: dict[str, Any] = {"init_params": "kmeans", "n_init": N_INIT, "random_state": seed}
     spread = float(x.var(axis=0).mean())
     covariance = np.cov(x, rowvar=False, bias=True)
-    narrow = NormalWishartPrior(
-        mean_precision=0.01, degrees_of_freedom=2.0, covariance=covariance / n_components
-    )
+    narrow = NormalWishartPrior(mean_precision=0.01, degrees_of_freedom=2.0, covariance=covariance / 25.0)
     wide = NormalWishartPrior(mean_precision=1.0, degrees_of_freedom=4.0, covariance=covariance)
     fits: dict[str, Callable[[], Any]] = {
         f"ML, floor {share:g}": lambda share=share: Mixture(
