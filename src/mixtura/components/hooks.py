@@ -34,6 +34,8 @@ __all__ = [
     "part",
     "penalized",
     "penalty",
+    "point",
+    "predictive",
     "restricted",
     "table",
     "variational",
@@ -171,6 +173,16 @@ def penalty(component: Any) -> float:
     """What the objective is less than the log evidence because of this component (or structure)."""
     own = getattr(component, "penalty", None)
     return 0.0 if own is None else float(own())
+
+
+def point(part: Any) -> Any:
+    """A component or structure without uncertainty of its parameters: itself, where these have no posterior laws."""
+    return getattr(part, "point", part)
+
+
+def predictive(component: Any) -> Any:
+    """Components that score by the law of a new row given all rows seen: themselves, where parameters have no laws."""
+    return getattr(component, "predictive", component)
 
 
 def _with_prior(component: Any, name: str) -> Any:

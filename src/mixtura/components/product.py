@@ -267,12 +267,12 @@ class Product:
     @property
     def point(self) -> Self:
         """Every block without uncertainty."""
-        return self._each(lambda part: part.component.point)
+        return self._each(lambda part: hooks.point(part.component))
 
     @property
     def predictive(self) -> Self:
         """Every block as the law of a new row: parameters of blocks are independent in the posterior."""
-        return self._each(lambda part: part.component.predictive)
+        return self._each(lambda part: hooks.predictive(part.component))
 
     def draw(self, rng: np.random.Generator) -> Self:
         """Every block drawn from its posterior."""

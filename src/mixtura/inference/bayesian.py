@@ -43,8 +43,8 @@ class Likelihood:
         return problem
 
     def start(self, problem: Problem, model: LatentMixture) -> LatentMixture:
-        """The model as it is."""
-        return model
+        """The model, without the laws that parameters of a Bayesian fit have."""
+        return model.point
 
 
 class _WithPriors:

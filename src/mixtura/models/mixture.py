@@ -218,7 +218,8 @@ class Mixture(Bayesian, Moving):
     def _component(self) -> Component:
         given = Gaussian() if self.components is None else self.components
         component: Component = as_component(given, "components")
-        return component
+        # Of a Bayesian fit's components the parameters are taken; which laws they are to have is said elsewhere.
+        return component if hooks.is_blank(component) else hooks.point(component)
 
     def _table(self, X: Any) -> Any:
         """Rows and columns: of numbers, where a data frame was given, and one column where there was one dimension."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -70,19 +70,13 @@ class LatentMixture:
     @property
     def point(self) -> Self:
         """The same without uncertainty of parameters: posterior means in the place of laws."""
-        return replace(
-            self,
-            components=_or_itself(self.components, "point"),
-            structure=_or_itself(self.structure, "point"),
-        )
+        return replace(self, components=hooks.point(self.components), structure=hooks.point(self.structure))
 
     @property
     def predictive(self) -> Self:
         """A model that scores by the law of a new row given all rows seen."""
         return replace(
-            self,
-            components=_or_itself(self.components, "predictive"),
-            structure=_or_itself(self.structure, "point"),
+            self, components=hooks.predictive(self.components), structure=hooks.point(self.structure)
         )
 
     def draw(self, rng: np.random.Generator) -> Self:
@@ -184,11 +178,6 @@ class LatentMixture:
         return replace(
             self, components=self.components.take(components), structure=self.structure.take(components)
         )
-
-
-def _or_itself(part: Any, name: str) -> Any:
-    """What a part with a posterior law has under that name; a part without one is that itself."""
-    return getattr(part, name, part)
 
 
 def restricted(scores: Array, batch: Batch) -> Array:
