@@ -5,7 +5,7 @@ import pytest
 
 from mixtura import Mixture
 from mixtura.components import MCLUST, Diagonal, Gaussian, Product, Spherical, StudentT, Tied
-from mixtura.exceptions import InvalidParameterError
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.families import (
     Bernoulli,
     Categorical,
@@ -252,3 +252,10 @@ def test_columns_without_variance_and_far_from_zero():
     constant = np.column_stack([np.full(50, 3.0), NUMBERS[:, 0]])
     for inference in ("variational", "map"):
         assert np.isfinite(bayes(Gaussian(), constant, inference=inference).score(constant))
+
+
+@pytest.mark.parametrize("inference", ["em", "map", "variational"])
+def test_normal_columns_are_one(inference):
+    """Several columns are refused by their number, not by the shapes of some later product."""
+    with pytest.raises(InvalidDataError, match="rows have 2 columns; expected one"):
+        Mixture(Normal(), 2, inference=inference, random_state=0).fit(NUMBERS)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mixtura.exceptions import InvalidDataError
 from mixtura.families._base import ColumnFamily
 from mixtura.priors import NormalGamma, NormalGammaPrior, Prior
 from mixtura.protocols import Array
@@ -30,7 +31,19 @@ class Normal(ColumnFamily):
     name = "normal"
 
     def statistics(self, x: Array) -> Array:
-        """x and its square, shape (2, B)."""
+        """x and its square, shape (2, B).
+
+        Raises
+        ------
+        InvalidDataError
+            If there are several columns.
+        """
+        if len(x) != 1:
+            msg = (
+                f"The rows have {len(x)} columns; expected one (Normal). Use Gaussian() for several, with model=Diagonal() where they are "
+                "independent, or a Product of one Normal() for each."
+            )
+            raise InvalidDataError(msg)
         return np.concatenate([x, x * x])
 
     def column_log_base(self, x: Array) -> Array:
