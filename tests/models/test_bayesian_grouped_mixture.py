@@ -86,14 +86,26 @@ def test_files_hold_the_laws(fitted, tmp_path):
     )
     np.testing.assert_array_equal(again.weight_intervals()[1], fitted.weight_intervals()[1])
     assert again.path_ == fitted.path_
+    assert again.interrupted_ is fitted.interrupted_ is False
 
 
-def test_a_prior_that_is_given_is_kept():
+def test_a_prior_that_is_given_is_kept(tmp_path):
     X, groups, _, _ = data()
     found = BayesianGroupedMultinomialMixture(4, prior=DirichletPrior(0.5), random_state=0).fit(
         X, groups=groups
     )
     np.testing.assert_array_equal(found.prior_concentration_, np.full(9, 0.5))
+    assert load(found.save(tmp_path / "one.mixtura")).prior == DirichletPrior(0.5)
+
+
+def test_labels_name_components_that_must_stay():
+    X, groups, _, kinds = data(n_rows=200)
+    labels = np.where(np.arange(200) < 30, kinds, -1)
+    with pytest.raises(exceptions.InvalidParameterError, match="infer_number is True, but labels name"):
+        BayesianGroupedMultinomialMixture(3, random_state=0).fit(X, groups=groups, labels=labels)
+    kept = BayesianGroupedMultinomialMixture(3, infer_number=False, random_state=0)
+    kept.fit(X, groups=groups, labels=labels)
+    assert (kept.predict(X, groups=groups) == kinds).mean() > 0.9
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ class BayesianGroupedMultinomialMixture(GroupedMultinomialMixture):
         "profile_concentration_",
         "prior_concentration_",
     )
+    _saved_objects: ClassVar[tuple[str, ...]] = ("prior",)
 
     def __init__(
         self,
@@ -136,6 +137,16 @@ class BayesianGroupedMultinomialMixture(GroupedMultinomialMixture):
         if not isinstance(self.infer_number, bool | np.bool_):
             msg = f"infer_number is {self.infer_number!r}; expected True or False."
             raise InvalidParameterError(msg)
+
+    def _allowed(self, labels: Any, n_rows: int) -> Array | None:
+        allowed = super()._allowed(labels, n_rows)
+        if allowed is not None and self.infer_number:
+            msg = (
+                "infer_number is True, but labels name components by number, which would change. Expected infer_number=False with "
+                "labels."
+            )
+            raise InvalidParameterError(msg)
+        return allowed
 
     def _fit(self, problem: Problem) -> FitResult:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -257,7 +268,8 @@ class BayesianGroupedMultinomialMixture(GroupedMultinomialMixture):
 
     def _more_to_save(self) -> dict[str, Any]:
         return super()._more_to_save() | {
-            "path_": [[tried.n_components, tried.bound, tried.short] for tried in self.path_]
+            "path_": [[tried.n_components, tried.bound, tried.short] for tried in self.path_],
+            "interrupted_": self.interrupted_,
         }
 
     @classmethod
