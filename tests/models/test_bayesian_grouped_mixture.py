@@ -123,5 +123,9 @@ def test_settings_that_cannot_be(options, words):
 
 
 def test_levels_that_cannot_be(fitted):
-    with pytest.raises(exceptions.InvalidParameterError, match="expected a probability between 0 and 1"):
+    with pytest.raises(
+        exceptions.InvalidParameterError, match="level is 95; expected a number between 0 and 1"
+    ):
         fitted.weight_intervals(95)
+    with pytest.raises(exceptions.InvalidParameterError, match="level is 'high'; expected a number"):
+        fitted.profile_intervals("high")

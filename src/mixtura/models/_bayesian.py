@@ -19,10 +19,10 @@ from mixtura.inference.linear_response import LinearResponse
 from mixtura.inference.standard_errors import StandardErrors
 from mixtura.inference.weighting import weight_type_of
 from mixtura.models import _summary
+from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._posterior_draws import (
     USED,
     Draws,
-    checked_count,
     method_of,
     prior_draws,
 )
@@ -226,13 +226,10 @@ class Bayesian(PosteriorRows):
         laws 0.08
         corrected 0.18
         """
-        if isinstance(level, bool) or not isinstance(level, float | np.floating) or not 0.0 < level < 1.0:
-            msg = f"level is {level!r}; expected a number between 0 and 1, such as 0.9."
-            raise InvalidParameterError(msg)
-        n_draws = checked_count("n_draws", n_draws, 2)
+        level, n_draws = checked_level(level), checked_count("n_draws", n_draws, 2)
         rng = self._generator(random_state)
         models = self._drawn_models(n_draws, method, X, sample_weight, rng, **units)
-        return make_frame(self._draws(models).columns(float(level)), library)
+        return make_frame(self._draws(models).columns(level), library)
 
     def posterior_samples(
         self,

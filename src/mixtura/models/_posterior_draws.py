@@ -28,7 +28,6 @@ __all__ = [
     "USED",
     "Drawn",
     "Draws",
-    "checked_count",
     "drawn_rows",
     "method_of",
     "prior_draws",
@@ -230,22 +229,3 @@ def drawn_rows(model: LatentMixture, n_rows: int, rng: np.random.Generator) -> A
 def _weights(model: LatentMixture) -> Array:
     structure: Any = model.structure  # Independent
     return np.asarray(structure.weights, dtype=np.float64)
-
-
-def checked_count(name: str, value: object, least: int = 1) -> int:
-    """A whole number of at least `least`.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it is none.
-
-    Examples
-    --------
-    >>> checked_count("n_draws", 10)
-    10
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        msg = f"{name} is {value!r}; expected a whole number of at least {least}."
-        raise InvalidParameterError(msg)
-    return int(value)

@@ -12,7 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.chains import RowSums
-from mixtura.exceptions import InvalidParameterError, ModelFileError
+from mixtura.exceptions import ModelFileError
+from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._support import validated
 from mixtura.persistence import ModelFile, write_model_file
 from mixtura.protocols import Array, Batch, Encoding
@@ -94,10 +95,7 @@ class PosteriorOutput:
             Lower and upper ends; both 0 for a pruned coefficient.
         """
         check_is_fitted(self)
-        if not (isinstance(level, float | np.floating) and 0.0 < level < 1.0):
-            msg = f"level is {level!r}; expected a number between 0 and 1, such as 0.9."
-            raise InvalidParameterError(msg)
-        half = ndtri(0.5 + 0.5 * level) * np.sqrt(np.diag(self.covariance_))
+        half = ndtri(0.5 + 0.5 * checked_level(level)) * np.sqrt(np.diag(self.covariance_))
         return np.column_stack([self.coef_ - half, self.coef_ + half])
 
     def params_frame(self, level: float = 0.9, library: str | None = None) -> Any:
@@ -142,9 +140,7 @@ class PosteriorOutput:
             Zero without an intercept.
         """
         check_is_fitted(self)
-        if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer) or n_samples < 1:
-            msg = f"n_samples is {n_samples!r}; expected a whole number of at least 1."
-            raise InvalidParameterError(msg)
+        n_samples = checked_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
         values, vectors = np.linalg.eigh(self.covariance_)
         drawn = rng.standard_normal((n_samples, len(values))) * np.sqrt(np.maximum(values, 0.0))

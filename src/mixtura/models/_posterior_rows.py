@@ -10,8 +10,9 @@ import scipy.sparse as sp
 
 from mixtura.data.frames import make_frame
 from mixtura.models import _summary
+from mixtura.models._checked import checked_count
 from mixtura.models._posterior_checks import PredictiveCheck, replicate, statistic_of
-from mixtura.models._posterior_draws import checked_count, drawn_rows, prior_draws
+from mixtura.models._posterior_draws import drawn_rows, prior_draws
 from mixtura.models._predict import Prediction
 from mixtura.protocols import Array
 from mixtura.structures import LatentMixture

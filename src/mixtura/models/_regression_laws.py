@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.components import hooks
 from mixtura.exceptions import InvalidParameterError
+from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._regression_output import RegressionOutput
 from mixtura.protocols import Array
 
@@ -75,9 +76,7 @@ class RegressionLaws(RegressionOutput):
         from mixtura.data.frames import make_frame
 
         components = self._posterior()
-        if isinstance(level, bool) or not isinstance(level, float | np.floating) or not 0.0 < level < 1.0:
-            msg = f"level is {level!r}; expected a number between 0 and 1, such as 0.9."
-            raise InvalidParameterError(msg)
+        level = checked_level(level)
         laws = components.laws
         spread = np.sqrt(np.diagonal(laws.covariance, axis1=1, axis2=2) * (laws.rate / laws.shape)[:, None])
         half = stdtrit(2.0 * laws.shape, 0.5 + 0.5 * level)[:, None] * spread
@@ -113,9 +112,7 @@ class RegressionLaws(RegressionOutput):
             (n_samples, K, n_features).
         """
         components = self._posterior()
-        if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer) or n_samples < 1:
-            msg = f"n_samples is {n_samples!r}; expected a whole number of at least 1."
-            raise InvalidParameterError(msg)
+        n_samples = checked_count("n_samples", n_samples)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
         drawn = [(components.draw(rng), self._weights_law.draw(rng).weights) for _ in range(n_samples)]
         lines = np.array([one.coefficients for one, _ in drawn])

@@ -21,6 +21,7 @@ from mixtura.inference.reduction import LearntBase, Reduction, Tried, reduced
 from mixtura.inference.restarts import StartResult
 from mixtura.inference.stopping import Stopping, catch_interrupt
 from mixtura.inference.updates import Maximization
+from mixtura.models._checked import checked_level
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.priors import DirichletPrior
 from mixtura.protocols import Array, Executor
@@ -287,11 +288,8 @@ def _first_weights(counts: Array) -> Grouped:
 
 def _beta_intervals(laws: Array, level: float) -> tuple[Array, Array]:
     """Central intervals of all weights of Dirichlet laws (..., K)."""
-    if not 0 < level < 1:
-        msg = f"level is {level!r}; expected a probability between 0 and 1, such as 0.95."
-        raise InvalidParameterError(msg)
     rest = np.maximum(laws.sum(axis=-1, keepdims=True) - laws, np.finfo(float).tiny)
-    tail = 0.5 * (1.0 - level)
+    tail = 0.5 * (1.0 - checked_level(level))
     return np.asarray(betaincinv(laws, rest, tail)), np.asarray(betaincinv(laws, rest, 1.0 - tail))
 
 
