@@ -412,10 +412,10 @@ BAD = {
         r"discount_prior is -0.1; .*from 0",
     ),
     "discount of another law": ({"discount_prior": 0.2}, r"discount_prior is 0.2, but .*dirichlet_process"),
-    "scatter, shape": ({"covariance_prior": np.eye(2)}, r"covariance_prior is \(2, 2\); .*\(3, 3\)"),
+    "scatter, shape": ({"covariance_prior": np.eye(2)}, r"covariance_prior has shape \(2, 2\); .*\(3, 3\)"),
     "scatter, shape of a diagonal": (
         {"covariance_prior": np.eye(3), "covariance_type": "diag"},
-        r"covariance_prior is \(3, 3\); .*\(3,\)",
+        r"covariance_prior has shape \(3, 3\); .*\(3,\)",
     ),
     "scatter, indefinite": (
         {"covariance_prior": np.diag([1.0, 1.0, -2.0])},

@@ -99,10 +99,10 @@ class WishartLaw(ABC):
         try:
             scatter = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):
-            scatter = np.empty(0)
+            scatter = np.full(self.shape, np.nan)
         if scatter.shape != self.shape or not np.isfinite(scatter).all():
-            found = scatter.shape if scatter.shape != self.shape else "not finite"
-            msg = f"{name} is {found}; expected finite numbers of shape {self.shape}."
+            found = f"has shape {scatter.shape}" if scatter.shape != self.shape else f"is {given!r}"
+            msg = f"{name} {found}; expected finite numbers of shape {self.shape}."
             raise InvalidParameterError(msg)
         matrix = scatter if scatter.ndim == 2 else np.diag(np.atleast_1d(scatter))
         if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):
