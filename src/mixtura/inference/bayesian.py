@@ -19,7 +19,16 @@ from mixtura.protocols import Array
 from mixtura.statistics import Statistics, total
 from mixtura.structures import DirichletMode, DirichletWeights, EqualWeights, LatentMixture, StickBreaking
 
-__all__ = ["INFERENCES", "Likelihood", "PosteriorMode", "Treatment", "Variational", "absorbed", "overall"]
+__all__ = [
+    "INFERENCES",
+    "Likelihood",
+    "PosteriorMode",
+    "Treatment",
+    "Variational",
+    "absorbed",
+    "overall",
+    "treatment",
+]
 
 
 class Treatment(Protocol):
@@ -151,6 +160,50 @@ class PosteriorMode(_WithPriors):
 
 
 INFERENCES = ("em", "map", "variational")
+
+
+def treatment(
+    inference: str | None, prior: Any, weights: Prior | None, learn: bool | str = False
+) -> Treatment:
+    """How parameters are treated: what the settings of an estimator say.
+
+    Parameters
+    ----------
+    inference : {"em", "map", "variational"} or None
+        None is "variational" where a prior is given or to be learnt, else "em".
+    prior, weights, learn
+        As for `Variational`.
+
+    Raises
+    ------
+    InvalidParameterError
+        If they contradict each other.
+
+    Examples
+    --------
+    >>> treatment(None, None, DirichletPrior(1.0))
+    Variational(prior=None, weights=DirichletPrior(concentration=1.0), learn=False)
+    """
+    given, learns = prior is not None or weights is not None, learn is not False
+    kind = ("variational" if given or learns else "em") if inference is None else inference
+    if kind == "em" and (given or learns):
+        found = "a prior is given" if given else f"empirical_bayes is {learn!r}"
+        msg = f"inference is 'em', but {found}; expected 'variational' (or 'map' with a prior), or neither."
+        raise InvalidParameterError(msg)
+    if kind == "map" and learns:
+        msg = (
+            f"inference is 'map', but empirical_bayes is {learn!r}; expected False: a prior learnt at the mode narrows for ever. Use "
+            "inference='variational'."
+        )
+        raise InvalidParameterError(msg)
+    makers: dict[str, Callable[[], Treatment]] = {
+        "em": Likelihood,
+        "map": lambda: PosteriorMode(prior, weights),
+        "variational": lambda: Variational(prior, weights, learn),
+    }
+    return makers[kind]()
+
+
 # What empirical Bayes may be of; True is all.
 LEARNT = ("all", "weights", "components")
 

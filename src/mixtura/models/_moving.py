@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
+
+from mixtura.exceptions import InvalidParameterError
 from mixtura.inference.bayesian import Treatment, Variational
 from mixtura.inference.fitting import Fitted
 from mixtura.inference.moves import Move, Moves
@@ -20,6 +23,13 @@ class Moving(BaseMixture):
 
     moves: bool
     prune: bool
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        for name in ("moves", "prune"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                msg = f"{name} is {getattr(self, name)!r}; expected True or False."
+                raise InvalidParameterError(msg)
 
     def _with_moves(self, problem: Problem, treatment: Treatment) -> Problem:
         """The problem with the moves that the settings ask for; without posterior laws there are none."""

@@ -19,7 +19,7 @@ from mixtura.data import mixed_encoding
 from mixtura.data.frames import frame_like, make_frame
 from mixtura.exceptions import InvalidParameterError
 from mixtura.families import ExponentialFamily, FamilyComponents
-from mixtura.inference.bayesian import INFERENCES, Likelihood, PosteriorMode, Treatment, Variational
+from mixtura.inference.bayesian import INFERENCES, Treatment, treatment
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
@@ -262,8 +262,8 @@ class Mixture(Bayesian, Moving):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
-        treatment = self._treatment()
-        return self._with_moves(treatment(problem), treatment)
+        treated = self._treatment()
+        return self._with_moves(treated(problem), treated)
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -272,30 +272,10 @@ class Mixture(Bayesian, Moving):
 
     def _treatment(self) -> Treatment:
         """How parameters are treated: what `inference` and the priors say."""
-        given = self.prior is not None or self.weights_prior is not None
-        learns = self.empirical_bayes is not False
-        kind = ("variational" if given or learns else "em") if self.inference is None else self.inference
-        if kind == "em" and (given or learns):
-            found = "a prior is given" if given else f"empirical_bayes is {self.empirical_bayes!r}"
-            msg = (
-                f"inference is 'em', but {found}; expected 'variational' (or 'map' with a prior), or neither."
-            )
-            raise InvalidParameterError(msg)
-        if kind == "map" and learns:
-            msg = (
-                f"inference is 'map', but empirical_bayes is {self.empirical_bayes!r}; expected False: a prior learnt at the mode narrows "
-                "for ever. Use inference='variational'."
-            )
-            raise InvalidParameterError(msg)
         if self.equal_weights and self.weights_prior is not None:
             msg = f"equal_weights is True, but weights_prior is {self.weights_prior!r}; expected None, because no weight is learnt."
             raise InvalidParameterError(msg)
-        makers: dict[str, Callable[[], Treatment]] = {
-            "em": Likelihood,
-            "map": lambda: PosteriorMode(self.prior, self.weights_prior),
-            "variational": lambda: Variational(self.prior, self.weights_prior, self.empirical_bayes),
-        }
-        return makers[kind]()
+        return treatment(self.inference, self.prior, self.weights_prior, self.empirical_bayes)
 
     # --- some columns from others -----------------------------------------------------------------------------
     def _incomplete(self, X: Any) -> Array:

@@ -16,7 +16,7 @@ from sklearn.base import RegressorMixin
 from mixtura.components import GaussianResponse, LogisticResponse, PoissonResponse
 from mixtura.components.regression import Regression
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
-from mixtura.inference.bayesian import INFERENCES, Likelihood, PosteriorMode, Treatment, Variational
+from mixtura.inference.bayesian import INFERENCES, Likelihood, Treatment, treatment
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
@@ -199,17 +199,7 @@ class RegressionMixture(RegressionLaws, RegressorMixin, BaseMixture):
 
     def _treatment(self) -> Treatment:
         """How parameters are treated: what `inference` and the priors say."""
-        given = self.prior is not None or self.weights_prior is not None
-        kind = ("variational" if given else "em") if self.inference is None else self.inference
-        if kind == "em" and given:
-            msg = "inference is 'em', but a prior is given; expected 'variational' or 'map' with a prior, or neither."
-            raise InvalidParameterError(msg)
-        makers: dict[str, Callable[[], Treatment]] = {
-            "em": Likelihood,
-            "map": lambda: PosteriorMode(self.prior, self.weights_prior),
-            "variational": lambda: Variational(self.prior, self.weights_prior),
-        }
-        return makers[kind]()
+        return treatment(self.inference, self.prior, self.weights_prior)
 
     @property
     def _with_prior(self) -> bool:
