@@ -147,6 +147,13 @@ class TestEveryClass:
             "leaves a row out|weight 0",
         )
 
+    def test_weights_that_are_no_numbers(self, estimator):
+        says(
+            lambda: estimator.fit(COUNTS, sample_weight=["one"] * 5),
+            InvalidDataError,
+            "sample_weight is not made of numbers; expected one finite number of at least 0 for each of 5 rows",
+        )
+
     def test_weights_all_zero(self, estimator):
         says(
             lambda: estimator.fit(COUNTS, sample_weight=np.zeros(5)),

@@ -27,7 +27,11 @@ def row_weights(sample_weight: Any, n_rows: int) -> Array | None:
     """
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        msg = f"sample_weight is not made of numbers; expected one finite number of at least 0 for each of {n_rows} rows."
+        raise InvalidDataError(msg) from None
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.shape != (n_rows,):
