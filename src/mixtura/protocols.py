@@ -199,7 +199,7 @@ class Component(Protocol):
 
     A component may also say, and callers read with a default (:mod:`mixtura.components.hooks`):
 
-    - ``blank``: it has no parameters yet;
+    - ``blank``: it has no parameters yet; ``located``: even then it has a place (that of its prior), so that it is moved;
     - ``moved(by)``: itself with locations minus `by`, shape (D,), where it is centred;
     - ``marginal``: missing (NaN) cells are integrated over exactly;
     - ``outside(x)``, ``support``, ``name``: which values of x it cannot have, shape (D, B), and what is expected in words;
@@ -297,7 +297,11 @@ class Component(Protocol):
 
 @runtime_checkable
 class Structure(Protocol):
-    """The law of the hidden state."""
+    """The law of the hidden state.
+
+    One may also say, and callers read with a default, ``exchangeable`` (True): whether states have no order, so that a permutation
+    of them is the same law; and what :class:`Component` says of posterior laws.
+    """
 
     weights_inside: bool
     """Whether log evidence holds the rows' weights (units of many rows); otherwise they multiply it (units are rows)."""

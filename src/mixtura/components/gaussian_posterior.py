@@ -39,9 +39,9 @@ from mixtura.statistics import Statistics
 __all__ = ["GaussianMode", "GaussianPosterior", "NormalWishart"]
 
 _LOG_TWO_PI = float(np.log(2.0 * np.pi))
-# Share of the columns' own variance that a default prior gives columns without any, or linear combinations of others.
 # Share of the prior scatter at the beginning below which a learnt one does not fall.
 LEAST = 1e-6
+# Share of the columns' own variance that a default prior gives columns without any, or linear combinations of others.
 _DEFAULT_FLOOR = 1e-6
 # Rounding of a sum of squares, as a share of it.
 _ROUNDING = 1e-14
