@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.components import hooks
 from mixtura.data.frames import make_frame
 from mixtura.exceptions import InvalidParameterError, optional_import
+from mixtura.executors import one_thread
 from mixtura.inference.linear_response import LinearResponse
 from mixtura.inference.standard_errors import StandardErrors
 from mixtura.inference.weighting import weight_type_of
@@ -369,7 +370,8 @@ class Bayesian(PosteriorRows):
     ) -> Iterator[LatentMixture]:
         """Models drawn from the posterior; settings are checked, and warnings given, before the first one."""
         model = self._bayesian_model()
-        change = method_of(method)(lambda: self._response(X, sample_weight, **units))
+        with one_thread():  # thousands of small matrices, on which threads only wait for each other
+            change = method_of(method)(lambda: self._response(X, sample_weight, **units))
         return (change(model.draw(rng)) for _ in range(n_draws))
 
     def _response(self, X: Any, sample_weight: Any, **units: Any) -> LinearResponse:
