@@ -23,7 +23,6 @@ from mixtura.families import Bernoulli, Categorical, Multinomial, Poisson
 from mixtura.inference import proposals as module
 from mixtura.inference.bayesian import absorbed
 from mixtura.inference.driver import run
-from mixtura.inference.fitting import Settings, fit
 from mixtura.inference.initialize import from_responsibilities
 from mixtura.inference.moved_sums import emptied, merged, replaced
 from mixtura.inference.moves import Moves, Setting
@@ -34,7 +33,7 @@ from mixtura.inference.updates import Maximization
 from mixtura.priors import DirichletPrior, DirichletProcessPrior, PitmanYorPrior
 from mixtura.protocols import Batch, Encoding
 from mixtura.statistics import total
-from mixtura.structures import Grouped, Independent, LatentMixture
+from mixtura.structures import Independent, LatentMixture
 
 SPARSE = DirichletPrior(0.01)
 LAWS = {
@@ -210,19 +209,6 @@ def test_a_replaced_component_has_the_other_sums(kind):
         assert_same(found.take([1]), other.take([3]))
 
 
-def test_households_undo_a_split():
-    rng = np.random.default_rng(0)
-    structure = Grouped(np.array([1.0, 2.0, 3.0]))
-    batch = Batch(np.zeros((1, 60)), np.ones(60), np.arange(0, 61, 5))
-    stats = structure.infer(rng.normal(size=(3, 60)), batch, {}).statistics
-    back = structure.merged(structure.split(stats, 1), 1, 3)
-    assert_same(back.take([0, 1, 2]), stats)
-    assert back["count"][3] == 0.0
-    assert_allclose(
-        structure.split(stats, 1)["count"].sum(), stats["count"].sum()
-    )  # nothing was changed in place
-
-
 # --- promises -----------------------------------------------------------------------------------------------------
 def converged(kind, weights=SPARSE, seed=0, size=6, batch=37, tol=1e-7):
     """A fit that is stuck, where it was made, its rows and weights."""
@@ -252,7 +238,7 @@ def responsibilities(model, rows, weight):
 )
 def test_what_a_merge_promises_is_the_bound_of_the_merged_responsibilities(kind):
     first, setting, rows, weight = converged(kind)
-    proposals = Proposals(first, setting, margin=0.0, most=6)
+    proposals = Proposals(first, setting, margin=0.0)
     resp = responsibilities(first.model, rows, weight)
     pairs = list(combinations(proposals.live.tolist(), 2))
     entropy = proposals._looked_up(pairs)["entropy"]
@@ -266,7 +252,7 @@ def test_what_a_merge_promises_is_the_bound_of_the_merged_responsibilities(kind)
 
 def test_responsibilities_of_a_deletion_are_those_of_the_promise():
     first, setting, rows, weight = converged("full 2")
-    proposals = Proposals(first, setting, margin=0.0, most=6)
+    proposals = Proposals(first, setting, margin=0.0)
     resp = responsibilities(first.model, rows, weight)
     for one in proposals.fewer():
         if one.kind == "delete":
@@ -282,7 +268,7 @@ def test_no_start_is_below_its_promise(kind, weights, monkeypatch):
     # Else what the deletion of a component far from others costs is cut off.
     monkeypatch.setattr(module, "overlaps", partial(overlaps, tiny=1e-300))
     first, setting, rows, weight = converged(kind, LAWS[weights])
-    proposals = Proposals(first, setting, margin=1e-3, most=6)
+    proposals = Proposals(first, setting, margin=1e-3)
     candidates = [*proposals.sorts(), *proposals.fewer(), *proposals.births()]
     assert "delete" in {one.kind for one in candidates}
     # A birth drops the fraction of a row in the place it takes, at some ten nats a row.
@@ -331,7 +317,7 @@ def test_of_many_pairs_those_that_overlap_are_evaluated(monkeypatch):
     setting = Setting(source, lambda _: Maximization(), Serial(), Stopping(1e-4, 2))
     first = run(model, source, update=Maximization(), executor=Serial(), stopping=setting.stopping)
     monkeypatch.setattr(module, "_MOST_PAIRS", 4)
-    found = [one.components for one in Proposals(first, setting, 0.0, 8).fewer() if one.kind == "merge"]
+    found = [one.components for one in Proposals(first, setting, 0.0).fewer() if one.kind == "merge"]
     assert {pair for pair in found if len(pair) == 2} == {(0, 1), (2, 3), (4, 5), (6, 7)}
     (together,) = (one for one in found if len(one) > 2)
     assert sorted(together) == list(range(8))
@@ -435,43 +421,6 @@ def test_missing_cells():
     assert model.moves_
     assert live(model) == 4
     assert np.diff(model.lower_bounds_).min() >= -1e-12
-
-
-# --- households ---------------------------------------------------------------------------------------------------
-def households(size=5, seed=0):
-    """Baskets of forty households in four kinds, and a problem of `size` kinds with posterior laws."""
-    rng = np.random.default_rng(seed)
-    shares = rng.dirichlet(np.full(10, 0.3), 4)
-    weights = np.repeat(rng.dirichlet(np.full(4, 0.5), 40), 12, axis=0)
-    label = np.array([rng.choice(4, p=row) for row in weights])
-    x = np.array([rng.multinomial(12, shares[k]) for k in label], dtype=float)
-    owner = posterior(Multinomial(), size)
-    problem = owner._problem(owner._validate(x, reset=True), None)
-    problem = replace(
-        problem,
-        unit_offsets=np.arange(0, len(x) + 1, 12),
-        structure=lambda count: Grouped(10.0 * (count + 1e-6) / count.sum()),
-    )
-    start = stuck(x, label, Multinomial(), size)._model()
-    return problem, replace(start, structure=Grouped(np.full(size, 2.0))), label
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_households_lose_and_gain_components(seed):
-    problem, start, _ = households(5, seed)
-    settings = Settings("given", 1, Stopping(1e-6, 1000), Serial())
-    given = absorbed(problem, start)
-    still = fit(replace(problem, moves=None), settings, np.random.default_rng(0), given)
-    moved = fit(problem, settings, np.random.default_rng(0), given)
-    assert moved.best.objective > still.best.objective + 5.0
-    assert moved.best.model.n_components == 4
-    assert np.diff(moved.best.history).min() >= -1e-9 * abs(moved.best.objective)
-    assert all(one["dirichlet"].shape[1] == 4 for one in moved.best.memory.values())
-    assert len([move for move in moved.moves if not move.accepted]) <= 2
-    only = replace(problem, moves=Moves(births=False))
-    assert not [
-        move for move in fit(only, settings, np.random.default_rng(0), given).moves if move.kind == "birth"
-    ]
 
 
 def test_components_with_parameters_are_the_start_of_a_fit_with_priors():

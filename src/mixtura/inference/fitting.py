@@ -127,7 +127,7 @@ def _moved(problem: Problem, settings: Settings, fitted: Fitted) -> Fitted:
     setting = Setting(
         problem.source(), problem.update, settings.executor, settings.stopping, settings.callbacks
     )
-    found = problem.moves(fitted.best, setting, problem.n_components)
+    found = problem.moves(fitted.best, setting)
     return replace(fitted, best=found.best, moves=found.tried, interrupted=found.interrupted)
 
 

@@ -147,7 +147,7 @@ class Moves:
     births: bool = True
     prune: bool = False
 
-    def __call__(self, fit: FitResult, setting: Setting, most: int | None = None) -> Moved:
+    def __call__(self, fit: FitResult, setting: Setting) -> Moved:
         """Try moves until none is accepted or the budget is spent.
 
         Parameters
@@ -156,15 +156,13 @@ class Moves:
             A converged fit of a mixture with posterior laws.
         setting : Setting
             Rows, update, executor and budget.
-        most : int, optional
-            K that births may not exceed where structures have no empty places; None is the fit's.
 
         Returns
         -------
         Moved
             The best fit and the record.
         """
-        search = _Search(fit, setting, fit.model.n_components if most is None else most)
+        search = _Search(fit, setting)
         with catch_interrupt() as interruption:
             while (self.fewer or self.births) and search.round(self):
                 pass
@@ -179,7 +177,6 @@ class _Search:
 
     fit: FitResult
     setting: Setting
-    most: int
     tried: list[Move] = field(default_factory=list)
     ended: bool = False
     used: int = 0
@@ -202,7 +199,7 @@ class _Search:
         """Whether one of the moves that are open now was accepted."""
         if self.over():
             return False
-        proposals = Proposals(self.fit, self.setting, self.margin, self.most)
+        proposals = Proposals(self.fit, self.setting, self.margin)
         proposed = [(True, proposals.sorts), (moves.fewer, proposals.fewer), (moves.births, proposals.births)]
         for propose in [propose for wanted, propose in proposed if wanted]:
             if self.over():

@@ -18,7 +18,6 @@ from itertools import combinations
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import xlogy
 
 from mixtura.components import hooks
 from mixtura.exceptions import DegenerateComponentError, InvalidDataError
@@ -100,20 +99,16 @@ class Proposals:
         What it was fitted to.
     margin : float
         Rise of the bound, in nats, that counts.
-    most : int
-        K that births may not exceed in structures without empty places.
     """
 
-    def __init__(self, fit: FitResult, rows: Rows, margin: float, most: int) -> None:
-        self.fit, self.rows, self.margin, self.most = fit, rows, margin, most
+    def __init__(self, fit: FitResult, rows: Rows, margin: float) -> None:
+        self.fit, self.rows, self.margin = fit, rows, margin
         self.model: LatentMixture = fit.model
         self.structure: Any = fit.model.structure
         self.stats = fit.statistics
         self.size = self.model.n_components
         self.count = counts(self.stats)
-        # A structure that merges its sums itself has no empty places: K changes with every move.
-        self.places = not hasattr(self.structure, "merged")
-        self.live = np.flatnonzero(self.count >= LIVE) if self.places else np.arange(self.size)
+        self.live = np.flatnonzero(self.count >= LIVE)
         #: Passes over the rows that looking for moves took.
         self.passes = 0
         self._now = self._bound(self.model, self.stats)
@@ -142,9 +137,7 @@ class Proposals:
 
     def births(self) -> list[Candidate]:
         """Components split in two, where there is a place for another one."""
-        free = (
-            np.setdiff1d(np.arange(self.size), self.live) if self.places else np.arange(self.size, self.most)
-        )
+        free = np.setdiff1d(np.arange(self.size), self.live)
         which = self.live[self.count[self.live] >= 2.0 * LIVE]
         if not free.size or not which.size:
             return []
@@ -157,7 +150,7 @@ class Proposals:
         found = np.flatnonzero(smaller >= LIVE)  # where a half has lost its rows there is nothing to split
         alone = {i: self._birth([i], halves, which, free, float(entropy[i])) for i in found.tolist()}
         best = sorted(alone, key=lambda i: -alone[i].promise)
-        good = [i for i in best if alone[i].promise > self.margin][: len(free) if self.places else 1]
+        good = [i for i in best if alone[i].promise > self.margin][: len(free)]
         together = (
             [self._birth(good, halves, which, free, float(entropy[good].sum()))] if len(good) > 1 else []
         )
@@ -168,17 +161,9 @@ class Proposals:
         structure, components = self.stats.parts["structure"], self.stats.parts["components"]
         for into, other in pairs:
             components = merged(components, into, other)
-            structure = (
-                merged(structure, into, other)
-                if self.places
-                else self.structure.merged(structure, into, other)
-            )
-        stats = _joined(structure, components)
-        kept = None
-        if not self.places:
-            kept = np.setdiff1d(np.arange(self.size), [other for _, other in pairs])
-            stats = stats.take(kept)
-        return self._candidate("merge", tuple(k for pair in pairs for k in pair), stats, entropy, kept)
+            structure = merged(structure, into, other)
+        places = tuple(k for pair in pairs for k in pair)
+        return self._candidate("merge", places, _joined(structure, components), entropy)
 
     def _several(self, merges: Sequence[Candidate], lost: dict[tuple[int, int], float]) -> list[Candidate]:
         """The best merges of different components at once: what they do to the bound adds up, nearly."""
@@ -193,14 +178,12 @@ class Proposals:
         own = getattr(self.model.components, "divergences", lambda: np.zeros(self.size))()
         found = []
         for k in self.live.tolist():
-            promise = float(own[k] - sums["lost"][k])
-            if self.places:  # what the weights gain
-                count = self.stats.parts["structure"]["count"]
-                after = Statistics(
-                    {"count": count + sums["given"][k] - np.where(np.arange(self.size) == k, count, 0.0)}
-                )
-                law = self.structure.maximize(after)
-                promise += _bound(law, after) - _bound(self.structure, after)
+            count = self.stats.parts["structure"]["count"]
+            after = Statistics(
+                {"count": count + sums["given"][k] - np.where(np.arange(self.size) == k, count, 0.0)}
+            )
+            gained = _bound(self.structure.maximize(after), after) - _bound(self.structure, after)
+            promise = float(own[k] - sums["lost"][k]) + gained
             found.append(Candidate("delete", (k,), promise, partial(self._without, k)))
         return found
 
@@ -210,8 +193,6 @@ class Proposals:
         smaller = self.model.take(rest)
         with self.rows.executor.session() as session:
             stats = session.total(smaller.summarize, self.rows.source)
-        if not self.places:
-            return smaller.maximize(stats)
         parts = (emptied(stats.parts[name], self.size, rest) for name in ("structure", "components"))
         return self.model.maximize(self._arranged(_joined(*parts)))
 
@@ -243,53 +224,36 @@ class Proposals:
     ) -> Candidate:
         structure, components = self.stats.parts["structure"], self.stats.parts["components"]
         sums = halves.statistics.parts["components"]
-        like = None
-        if not self.places:
-            like = np.array([*range(self.size), which[chosen[0]]])
-            components = components.take(like)
         for index, place in zip(chosen, free, strict=False):
             parent, pair = int(which[index]), (index, len(which) + index)
             structure = self.structure.split(structure, parent)
             structure["count"][[parent, -1]] = sums["count"][list(pair)]
-            if self.places:
-                order = np.arange(self.size)
-                order[place] = self.size
-                structure = structure.take(order)
+            order = np.arange(self.size)
+            order[place] = self.size
+            structure = structure.take(order)
             for where, row in zip((parent, int(place)), pair, strict=True):
                 components = replaced(components, where, sums, row)
         parents = tuple(int(which[index]) for index in chosen)
-        return self._candidate("birth", parents, _joined(structure, components), entropy, like)
+        return self._candidate("birth", parents, _joined(structure, components), entropy)
 
     # --- from sums to models ----------------------------------------------------------------------------------
     def _candidate(
-        self,
-        kind: str,
-        components: tuple[int, ...],
-        stats: Statistics,
-        entropy: float = 0.0,
-        like: Array | None = None,
+        self, kind: str, components: tuple[int, ...], stats: Statistics, entropy: float = 0.0
     ) -> Candidate:
         """A move to these sums, at which the entropy of the responsibilities changes by so much."""
         stats = self._arranged(stats)
-        template = self.model if like is None else self.model.take(like)
         try:
-            model = template.maximize(stats)
+            model = self.model.maximize(stats)
         except (DegenerateComponentError, InvalidDataError, np.linalg.LinAlgError):
-            return Candidate(kind, components, -np.inf, lambda: template.maximize(stats))
+            return Candidate(kind, components, -np.inf, lambda: self.model.maximize(stats))
         promise = self._bound(model, stats) - self._now + entropy
         return Candidate(kind, components, promise, lambda: model)
 
     def _bound(self, model: LatentMixture, stats: Statistics) -> float:
-        """What of the bound depends on parameters and sums.
-
-        Structures that merge by themselves have weights that are not in the sums (those of households); there the population's
-        stand for them, so that promises are no bounds but put candidates in order.
-        """
-        components = _bound(model.components, stats.parts["components"])
-        if self.places:
-            return components + _bound(model.structure, stats.parts["structure"])
-        count = counts(stats)
-        return components + float(xlogy(count, count / count.sum()).sum())
+        """What of the bound depends on parameters and sums."""
+        return _bound(model.components, stats.parts["components"]) + _bound(
+            model.structure, stats.parts["structure"]
+        )
 
     def _arranged(self, stats: Statistics) -> Statistics:
         """Sums with the largest component first, where the order has a meaning; else the same object."""

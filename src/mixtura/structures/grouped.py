@@ -153,19 +153,6 @@ class Grouped:
         halves["log_weight"][[component, -1]] -= np.log(2.0) * stats["n_units"][0]
         return halves
 
-    def merged(self, stats: Statistics, into: int, other: int) -> Statistics:
-        """Undo `split`: one state's weight in every group is added to another's (up to their spread over the groups).
-
-        The state that gave its rows is left without any; it is the caller's to leave out, because a group's weights have no place
-        for a state that nothing is known of.
-        """
-        new, n_units = stats.copy(), stats["n_units"][0]
-        logs = stats["log_weight"] / n_units
-        new["log_weight"][into] = n_units * np.logaddexp(logs[into], logs[other])
-        new["count"][into] += new["count"][other]
-        new["count"][other] = 0.0
-        return new
-
     def coordinates(self) -> Array:
         """Log Dirichlet parameters."""
         return np.log(self.pseudo_count)

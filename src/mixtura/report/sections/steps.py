@@ -9,6 +9,9 @@ from mixtura.report.results import Level, Results
 
 __all__ = ["context"]
 
+# Criteria whose letters say nothing.
+_CALLED = {"bound": "the evidence that the data give for them"}
+
 
 def context(results: Results) -> dict[str, Any]:
     """The steps of the run as titled paragraphs.
@@ -60,8 +63,9 @@ def _count(level: Level) -> tuple[str, str]:
             f"The number of {level.key} was given",
             f"{words.count(len(level.items), level.noun)}, as asked for.",
         )
+    called = _CALLED.get(criterion, criterion.upper())
     text = (
-        f"{len(tried)} numbers from {min(tried)} to {max(tried)} were compared by {criterion.upper()}: it "
+        f"{len(tried)} numbers from {min(tried)} to {max(tried)} were compared by {called}: it "
         f"rewards a close description of the {level.unit}s and charges for every additional {level.noun}."
     )
     return (f"The number of {level.key} was chosen", text)
