@@ -34,6 +34,11 @@ __all__ = [
 class Treatment(Protocol):
     """How parameters are treated."""
 
+    @property
+    def has_laws(self) -> bool:
+        """Whether parameters have posterior laws, so that a bound says which of two models is better."""
+        ...
+
     def __call__(self, problem: Problem) -> Problem:
         """The problem with priors."""
         ...
@@ -47,6 +52,8 @@ class Treatment(Protocol):
 class Likelihood:
     """Maximum likelihood: no priors."""
 
+    has_laws = False
+
     def __call__(self, problem: Problem) -> Problem:
         """The problem as it is."""
         return problem
@@ -58,6 +65,8 @@ class Likelihood:
 
 class _WithPriors:
     """What the other two share."""
+
+    has_laws = False
 
     def start(self, problem: Problem, model: LatentMixture) -> LatentMixture:
         """The first step from the model's responsibilities."""
@@ -82,6 +91,8 @@ class Variational(_WithPriors):
     InvalidParameterError
         If `learn` is something else.
     """
+
+    has_laws = True
 
     prior: Any = None
     weights: Prior | None = None

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.exceptions import InvalidParameterError
-from mixtura.inference.bayesian import Treatment, Variational
+from mixtura.inference.bayesian import Treatment
 from mixtura.inference.fitting import Fitted
 from mixtura.inference.moves import Move, Moves
 from mixtura.inference.problem import Problem
@@ -33,7 +33,7 @@ class Moving(BaseMixture):
 
     def _with_moves(self, problem: Problem, treatment: Treatment) -> Problem:
         """The problem with the moves that the settings ask for; without posterior laws there are none."""
-        wanted = isinstance(treatment, Variational) and (self.moves or self.prune)
+        wanted = treatment.has_laws and (self.moves or self.prune)
         tried = Moves(fewer=bool(self.moves), births=bool(self.moves), prune=bool(self.prune))
         return replace(problem, moves=tried if wanted else None)
 
