@@ -112,6 +112,9 @@ class Batch:
         What the law of the states may depend on in every row.
     allowed : ndarray of bool, shape (K, B), optional
         States that every row may have (known labels, sets of labels). None: all.
+    seen : ndarray of bool, shape (B,), optional
+        Rows that were observed: the others have a state, but say nothing of it, and what stands in x there is not looked at.
+        None: all.
     """
 
     x: Any
@@ -120,6 +123,7 @@ class Batch:
     id: int = 0
     covariates: Array | None = None
     allowed: Array | None = None
+    seen: Array | None = None
 
 
 class Inference(NamedTuple):
@@ -300,7 +304,8 @@ class Structure(Protocol):
     """The law of the hidden state.
 
     One may also say, and callers read with a default, ``exchangeable`` (True): whether states have no order, so that a permutation
-    of them is the same law; and what :class:`Component` says of posterior laws.
+    of them is the same law; ``sequential`` (False): whether rows of a unit follow each other in time, so that weights belong to
+    units and a fit counts their rows; and what :class:`Component` says of posterior laws.
     """
 
     weights_inside: bool

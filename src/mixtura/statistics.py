@@ -40,6 +40,8 @@ class Statistics:
         Statistics of the parts of a model (``structure``, ``components``, the blocks of a product).
     shared : frozenset of str, optional
         Names of sums without a component axis.
+    paired : frozenset of str, optional
+        Names of sums whose axes 0 and 1 both are the component (moves from one state to another).
     origin : ndarray, shape (D,) or (K, D), optional
         Point about which ``sum_x`` and ``sum_xx`` were taken. Adding translates to the left operand's origin.
     stamp : str, default ""
@@ -53,7 +55,7 @@ class Statistics:
     (array([1.5, 3. ]), -4.5)
     """
 
-    __slots__ = ("log_evidence", "origin", "parts", "shared", "stamp", "sums", "weight")
+    __slots__ = ("log_evidence", "origin", "paired", "parts", "shared", "stamp", "sums", "weight")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Statistics:
         weight: float = 0.0,
         parts: Mapping[str, Statistics] = _EMPTY,
         shared: frozenset[str] = frozenset(),
+        paired: frozenset[str] = frozenset(),
         origin: Array | None = None,
         stamp: str = "",
     ) -> None:
@@ -71,6 +74,7 @@ class Statistics:
         self.weight = float(weight)
         self.parts: dict[str, Statistics] = dict(parts)
         self.shared = shared
+        self.paired = paired
         self.origin = origin
         self.stamp = stamp
 
@@ -109,6 +113,7 @@ class Statistics:
             weight=weight,
             parts=parts,
             shared=self.shared,
+            paired=self.paired,
             origin=self.origin,
             stamp=self.stamp,
         )
@@ -181,7 +186,7 @@ class Statistics:
         """
         index = np.asarray(components, dtype=np.intp)
         taken = self._map(
-            {name: value if name in self.shared else value[index] for name, value in self.sums.items()},
+            {name: self._taken(name, value, index) for name, value in self.sums.items()},
             {name: part.take(index) for name, part in self.parts.items()},
             self.log_evidence,
             self.weight,
@@ -189,6 +194,12 @@ class Statistics:
         if self.origin is not None and self.origin.ndim == 2:
             taken.origin = self.origin[index]
         return taken
+
+    def _taken(self, name: str, value: Array, index: Array) -> Array:
+        """One sum of some components."""
+        if name in self.shared:
+            return value
+        return value[np.ix_(index, index)] if name in self.paired else value[index]
 
     def concatenate(self, other: Statistics) -> Statistics:
         """The components of both, side by side; shared sums, evidence and weight are added.
@@ -203,12 +214,7 @@ class Statistics:
         self._check(other)
         other = other if self.origin is not None and self.origin.ndim == 2 else other.about(self.origin)
         joined = self._map(
-            {
-                name: value + other.sums[name]
-                if name in self.shared
-                else np.concatenate([value, other.sums[name]])
-                for name, value in self.sums.items()
-            },
+            {name: self._joined(name, value, other.sums[name]) for name, value in self.sums.items()},
             {name: part.concatenate(other.parts[name]) for name, part in self.parts.items()},
             self.log_evidence + other.log_evidence,
             self.weight + other.weight,
@@ -217,6 +223,16 @@ class Statistics:
             joined.origin = np.concatenate(
                 [self.origin, np.broadcast_to(other.origin, (len(other["count"]), self.origin.shape[1]))]
             )
+        return joined
+
+    def _joined(self, name: str, mine: Array, theirs: Array) -> Array:
+        """One sum of the components of both; pairs of components of different sides were never seen."""
+        if name in self.shared:
+            return np.asarray(mine + theirs)
+        if name not in self.paired:
+            return np.concatenate([mine, theirs])
+        joined = np.zeros((len(mine) + len(theirs),) * 2)
+        joined[: len(mine), : len(mine)], joined[len(mine) :, len(mine) :] = mine, theirs
         return joined
 
     def about(self, origin: Array | None) -> Statistics:

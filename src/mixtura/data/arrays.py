@@ -53,6 +53,8 @@ class Rows(ABC):
         What the law of the states may depend on.
     allowed : ndarray of bool, shape (N, K), optional
         States that every row may have.
+    seen : ndarray of bool, shape (N,), optional
+        Rows that were observed.
     """
 
     def __init__(
@@ -63,9 +65,10 @@ class Rows(ABC):
         rows_per_batch: int,
         covariates: Array | None = None,
         allowed: Array | None = None,
+        seen: Array | None = None,
     ) -> None:
         self.n_rows = n_rows
-        self.covariates, self.allowed = covariates, allowed
+        self.covariates, self.allowed, self.seen = covariates, allowed, seen
         self.sample_weight = sample_weight
         self.unit_offsets = None if unit_offsets is None else np.asarray(unit_offsets, dtype=np.intp)
         self._ones = np.ones(0)
@@ -93,7 +96,7 @@ class Rows(ABC):
             offsets = self.unit_offsets[self._first_unit[index] : last + 1] - start
         beside = (
             None if table is None else np.ascontiguousarray(table[start:end].T)
-            for table in (self.covariates, self.allowed)
+            for table in (self.covariates, self.allowed, self.seen)
         )
         return Batch(self._block(index, start, end), self._weight(start, end), offsets, index, *beside)
 
@@ -117,7 +120,7 @@ class DenseSource(Rows):
         The data; not copied unless small.
     encoding : Encoding
         Origin and dtype.
-    sample_weight, unit_offsets, rows_per_batch, covariates, allowed
+    sample_weight, unit_offsets, rows_per_batch, covariates, allowed, seen
         As for `Rows`.
 
     Examples
@@ -139,8 +142,9 @@ class DenseSource(Rows):
         rows_per_batch: int = 4096,
         covariates: Array | None = None,
         allowed: Array | None = None,
+        seen: Array | None = None,
     ) -> None:
-        super().__init__(len(x), sample_weight, unit_offsets, rows_per_batch, covariates, allowed)
+        super().__init__(len(x), sample_weight, unit_offsets, rows_per_batch, covariates, allowed, seen)
         self.x = x
         self.encoding = encoding
         self._keep = x.size * np.dtype(encoding.dtype).itemsize <= _CACHE_BYTES
@@ -170,7 +174,7 @@ class SparseSource(Rows):
         Counts.
     encoding : Encoding
         Kept for its stamp.
-    sample_weight, unit_offsets, rows_per_batch, covariates, allowed
+    sample_weight, unit_offsets, rows_per_batch, covariates, allowed, seen
         As for `Rows`.
 
     Examples
@@ -189,8 +193,9 @@ class SparseSource(Rows):
         rows_per_batch: int = 4096,
         covariates: Array | None = None,
         allowed: Array | None = None,
+        seen: Array | None = None,
     ) -> None:
-        super().__init__(x.shape[0], sample_weight, unit_offsets, rows_per_batch, covariates, allowed)
+        super().__init__(x.shape[0], sample_weight, unit_offsets, rows_per_batch, covariates, allowed, seen)
         self.x = x
         self.encoding = encoding
 
@@ -215,6 +220,7 @@ def make_source(
     rows_per_batch: int = 4096,
     covariates: Array | None = None,
     allowed: Array | None = None,
+    seen: Array | None = None,
 ) -> Rows:
     """The source that fits the table: sparse or dense.
 
@@ -224,4 +230,4 @@ def make_source(
     'DenseSource'
     """
     kind = SparseSource if sp.issparse(x) else DenseSource
-    return kind(x, encoding, sample_weight, unit_offsets, rows_per_batch, covariates, allowed)
+    return kind(x, encoding, sample_weight, unit_offsets, rows_per_batch, covariates, allowed, seen)

@@ -68,6 +68,8 @@ class Problem:
         What the law of the states may depend on.
     allowed : ndarray of bool, shape (N, K), optional
         States that every row may have; None: all.
+    seen : ndarray of bool, shape (N,), optional
+        Rows that were observed; None: all.
     moves : Moves, optional
         What is tried after the best start, where parameters have posterior laws. None: nothing.
     """
@@ -85,6 +87,7 @@ class Problem:
     nested: tuple[Nested, ...] = ()
     covariates: Array | None = None
     allowed: Array | None = None
+    seen: Array | None = None
     moves: Moves | None = None
 
     def restricted(self, allowed: Array | None) -> Problem:
@@ -117,6 +120,7 @@ class Problem:
             rows,
             self.covariates,
             self.allowed,
+            self.seen,
         )
 
     def sample(self, size: int, rng: np.random.Generator) -> Problem:
@@ -128,8 +132,10 @@ class Problem:
             return self
         chosen = np.sort(rng.choice(n_usable, size=min(size, n_usable), replace=False))
         rows = chosen if positive is None else positive[chosen]
-        weight, covariates, allowed = (
+        weight, covariates, allowed, seen = (
             None if table is None else table[rows]
-            for table in (self.sample_weight, self.covariates, self.allowed)
+            for table in (self.sample_weight, self.covariates, self.allowed, self.seen)
         )
-        return replace(self, x=self.x[rows], sample_weight=weight, covariates=covariates, allowed=allowed)
+        return replace(
+            self, x=self.x[rows], sample_weight=weight, covariates=covariates, allowed=allowed, seen=seen
+        )

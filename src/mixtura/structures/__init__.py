@@ -7,6 +7,7 @@ from mixtura.structures.grouped import Grouped
 from mixtura.structures.grouped_plug_in import GroupedPlugIn
 from mixtura.structures.independent import Independent
 from mixtura.structures.latent_mixture import LatentMixture
+from mixtura.structures.markov import Markov
 from mixtura.structures.stick_breaking import StickBreaking
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "GroupedPlugIn",
     "Independent",
     "LatentMixture",
+    "Markov",
     "StickBreaking",
 ]

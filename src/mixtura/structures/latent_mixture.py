@@ -101,18 +101,23 @@ class LatentMixture:
     def summarize(self, batch: Batch, memory: Memory) -> Statistics:
         """Expected statistics of a batch (docs/architecture.md, the straight line)."""
         kernel = fused(self.components, self.structure)
-        if kernel is not None and batch.allowed is None:
+        if kernel is not None and batch.allowed is None and batch.seen is None:
             stats = kernel(self.components, self.structure, batch, memory, self.encoding)
             if stats is not None:
                 return self._checked(stats, batch)
         block = self.components.encode(batch.x, self.encoding)
         scores = restricted(self.components.log_prob(block), batch)
         log_evidence, resp, structure = self.structure.infer(scores, batch, memory)
-        weight = np.ones(len(log_evidence)) if self.structure.weights_inside else batch.sample_weight
+        inside = self.structure.weights_inside
+        weight = np.ones(len(log_evidence)) if inside else batch.sample_weight
+        steps = batch.sample_weight if getattr(self.structure, "sequential", False) else weight
         stats = Statistics(
             log_evidence=float(weighted_sum(log_evidence, weight)),
-            weight=float(weight.sum()),
-            parts={"structure": structure, "components": self.components.expected_statistics(block, resp)},
+            weight=float(steps.sum()),
+            parts={
+                "structure": structure,
+                "components": self.components.expected_statistics(block, observed(resp, batch)),
+            },
             stamp=self.encoding.stamp,
         )
         return self._checked(stats, batch)
@@ -181,10 +186,17 @@ class LatentMixture:
 
 
 def restricted(scores: Array, batch: Batch) -> Array:
-    """Scores (K, B) in which states that a row may not have are impossible; overwritten."""
+    """Scores (K, B) in which rows not seen say nothing and states that a row may not have are impossible; overwritten."""
+    if batch.seen is not None:
+        scores[:, ~batch.seen] = 0.0
     if batch.allowed is not None:
         scores[~batch.allowed] = -np.inf
     return scores
+
+
+def observed(resp: Array, batch: Batch) -> Array:
+    """Responsibilities (K, B) with which rows count for the components: those not seen do not."""
+    return resp if batch.seen is None else resp * batch.seen
 
 
 def weighted_sum(values: Array, weight: Array) -> float:

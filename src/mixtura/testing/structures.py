@@ -42,10 +42,18 @@ class StructureSpecimen:
     covariates: Array | None = None
 
     @property
+    def sequential(self) -> bool:
+        """Whether rows of a unit follow each other in time, so that weights belong to units."""
+        return getattr(self.structure, "sequential", False)
+
+    @property
     def weight(self) -> Array:
-        """Whole numbers from 1 to 3, one a row."""
+        """Whole numbers from 1 to 3, one a row, or one for all rows of a sequence."""
         rng = np.random.default_rng(self.seed)
-        return np.asarray(rng.integers(1, 4, self.scores.shape[1]), dtype=np.float64)
+        weight = np.asarray(rng.integers(1, 4, self.scores.shape[1]), dtype=np.float64)
+        if self.sequential and self.offsets is not None:
+            return np.repeat(weight[self.offsets[:-1]], np.diff(self.offsets))
+        return weight
 
     def infer(
         self,
@@ -118,11 +126,20 @@ def _structure_pure(s: StructureSpecimen) -> None:
     )
 
 
-def _structure_weights(s: StructureSpecimen) -> None:
+def _repeated(s: StructureSpecimen) -> tuple[Array, Array | None]:
+    """Rows, or whole sequences, as often as their weights say, and where units of these begin."""
     times = s.weight.astype(int)
-    rows = np.repeat(np.arange(len(times)), times)
-    offsets = None if s.offsets is None else np.concatenate([[0], np.cumsum(times)])[s.offsets]
-    repeated = s.infer(rows, weight=np.ones(len(times)), offsets=offsets)
+    if s.offsets is None or not s.sequential:
+        rows = np.repeat(np.arange(len(times)), times)
+        return rows, None if s.offsets is None else np.concatenate([[0], np.cumsum(times)])[s.offsets]
+    units = np.repeat(np.arange(len(s.offsets) - 1), times[s.offsets[:-1]])
+    rows = np.concatenate([np.arange(s.offsets[unit], s.offsets[unit + 1]) for unit in units])
+    return rows, np.concatenate([[0], np.cumsum(np.diff(s.offsets)[units])])
+
+
+def _structure_weights(s: StructureSpecimen) -> None:
+    rows, offsets = _repeated(s)
+    repeated = s.infer(rows, weight=np.ones(s.scores.shape[1]), offsets=offsets)
     weighted = s.infer()
     same(
         weighted.statistics["count"],

@@ -1,0 +1,197 @@
+r"""Hidden Markov chains: the state of a row depends on that of the row before it.
+
+.. math:: p(z_1, \dots, z_T) = \pi_{z_1}\prod_{t=2}^T A_{z_{t-1} z_t}
+
+A unit is a sequence. Rows are scored by the components, messages (:mod:`mixtura.structures.messages`) give smoothed probabilities and
+expected moves, and the M-step divides the moves by their rows' sums ([1]_, equations 13.18 and 13.19). A move of probability zero is
+never made, so zeros stay zeros: left-right and banded chains are chains that start so.
+
+References
+----------
+.. [1] C. M. Bishop (2006), Pattern Recognition and Machine Learning, section 13.2.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from mixtura.protocols import Array, Batch, Inference, Memory
+from mixtura.statistics import Statistics
+from mixtura.structures.grouped import offsets_of
+from mixtura.structures.messages import smooth
+from mixtura.structures.moves import FreeMoves, MoveLaw
+from mixtura.structures.starts import FreeStart, StartLaw
+
+__all__ = ["Markov"]
+
+_PAIRED = frozenset({"transitions"})
+
+
+class Markov:
+    """A hidden Markov chain with K states.
+
+    Parameters
+    ----------
+    initial : ndarray, shape (K,)
+        Probabilities of the first state.
+    transition : ndarray, shape (K, K)
+        transition[i, j] is the probability of state j after state i; rows sum to one.
+    start : StartLaw, default FreeStart()
+        How the initial probabilities are learnt: freely, not at all, or as the chain's stationary law.
+    moves : MoveLaw, default FreeMoves()
+        How the transition matrix is learnt.
+
+    Examples
+    --------
+    >>> chain = Markov(np.array([1.0, 0.0]), np.array([[0.9, 0.1], [0.0, 1.0]]))
+    >>> found = chain.infer(
+    ...     np.log([[0.5, 0.5, 0.1], [0.1, 0.1, 0.5]]), Batch(None, np.ones(3), np.array([0, 3])), {}
+    ... )
+    >>> found.resp.round(2)
+    array([[1.  , 0.93, 0.6 ],
+           [0.  , 0.07, 0.4 ]])
+    """
+
+    weights_inside = True
+    sequential = True
+
+    def __init__(
+        self,
+        initial: Array,
+        transition: Array,
+        *,
+        start: StartLaw | None = None,
+        moves: MoveLaw | None = None,
+    ) -> None:
+        self.initial = np.asarray(initial, dtype=np.float64)
+        self.transition = np.ascontiguousarray(transition, dtype=np.float64)
+        self.start = FreeStart() if start is None else start
+        self.moves = FreeMoves() if moves is None else moves
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(K={self.n_components})"
+
+    @property
+    def exact(self) -> bool:
+        """Whether the M-step is an exact maximum."""
+        return self.start.exact and self.moves.exact
+
+    @property
+    def n_components(self) -> int:
+        """K, number of states."""
+        return len(self.initial)
+
+    @property
+    def weights(self) -> Array:
+        """The chain's long-run shares of the states, shape (K,)."""
+        return stationary(self.transition, self.initial)
+
+    def n_parameters(self) -> int:
+        """Free initial probabilities and moves."""
+        return self.start.n_parameters(self.initial) + self.moves.n_parameters(self.transition)
+
+    def infer(self, scores: Array, batch: Batch, memory: Memory) -> Inference:
+        """Smoothed probabilities of the states of all sequences of a batch."""
+        offsets = offsets_of(batch, scores.shape[1])
+        found = smooth(scores, self.initial, self.transition, offsets, batch.sample_weight)
+        unit = batch.sample_weight[offsets[:-1]]
+        resp = found.resp.T
+        sums = {
+            "count": resp.sum(axis=1),
+            "initial": resp[:, offsets[:-1]].sum(axis=1),
+            "transitions": found.pairs,
+        }
+        evidence = np.where(unit > 0, found.log_evidence, 0.0) * unit
+        return Inference(evidence, resp, Statistics(sums, paired=_PAIRED))
+
+    def maximize(self, stats: Statistics) -> Self:
+        """Initial probabilities and moves in the proportions expected."""
+        transition = self.moves.maximize(stats["transitions"], self.transition)
+        return self.replace(self.start.maximize(stats["initial"], transition, self.initial), transition)
+
+    def replace(self, initial: Array, transition: Array) -> Self:
+        """The same laws with other probabilities."""
+        new = copy.copy(self)
+        new.initial = np.asarray(initial, dtype=np.float64)
+        new.transition = np.ascontiguousarray(transition, dtype=np.float64)
+        return new
+
+    def expected_log_prob(self, stats: Statistics) -> float:
+        """Inner product of counts and log probabilities, with 0 log 0 = 0."""
+        with np.errstate(divide="ignore"):
+            parts = (
+                (stats["initial"], np.log(self.initial)),
+                (stats["transitions"], np.log(self.transition)),
+            )
+        return float(sum(np.sum(np.where(count == 0, 0.0, log) * count) for count, log in parts))
+
+    def split(self, stats: Statistics, component: int) -> Statistics:
+        """Halve a state in two that come and go alike."""
+        halves = stats.take([*range(self.n_components), component])
+        for index in (component, -1):
+            halves["count"][index] *= 0.5
+            halves["initial"][index] *= 0.5
+            halves["transitions"][index] *= 0.5
+            halves["transitions"][:, index] *= 0.5
+        return halves
+
+    def coordinates(self) -> Array:
+        """Log probabilities; those of zero stay out."""
+        with np.errstate(divide="ignore"):
+            whole = np.concatenate([np.log(self.initial), np.log(self.transition).ravel()])
+        return np.maximum(whole[self._possible()], -700.0)
+
+    def _possible(self) -> Array:
+        return np.concatenate([self.initial, self.transition.ravel()]) > 0
+
+    def from_coordinates(self, vector: Array) -> Self:
+        """Inverse of `coordinates`; any vector is normalised."""
+        whole = np.full(self.n_components * (self.n_components + 1), -np.inf)
+        whole[self._possible()] = vector
+        initial, moves = whole[: self.n_components], whole[self.n_components :].reshape(self.transition.shape)
+        return self.replace(_shares(initial[None])[0], _shares(moves))
+
+    def take(self, components: Sequence[int] | Array) -> Self:
+        """Some of the states; probabilities of what is left sum to one again."""
+        index = np.asarray(components, dtype=np.intp)
+        new = self.replace(
+            _renormalised(self.initial[None, index])[0], _renormalised(self.transition[np.ix_(index, index)])
+        )
+        new.start, new.moves = self.start.take(index), self.moves.take(index)
+        return new
+
+
+def _shares(logs: Array) -> Array:
+    """Exponentials whose rows sum to one."""
+    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _renormalised(rows: Array) -> Array:
+    """Rows over their sums; one of zeros becomes equal shares."""
+    total = rows.sum(axis=1, keepdims=True)
+    return np.where(total > 0, rows / np.where(total > 0, total, 1.0), 1.0 / rows.shape[1])
+
+
+def stationary(transition: Array, start: Array) -> Array:
+    """Long-run shares of the states of a chain that begins with `start`, shape (K,).
+
+    Averages over a period where the chain returns in one; where it has several closed classes the shares depend on `start`.
+
+    Examples
+    --------
+    >>> stationary(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([1.0, 0.0])).round(4)
+    array([0.75, 0.25])
+    """
+    lazy = 0.5 * (transition + np.eye(len(transition)))  # the same shares, and no period
+    for _ in range(60):
+        square = lazy @ lazy
+        if np.abs(square - lazy).max() < 1e-15:
+            break
+        lazy = square / square.sum(axis=1, keepdims=True)
+    shares = start @ lazy
+    return np.asarray(shares / shares.sum())

@@ -1,0 +1,37 @@
+"""Chains: the state of a row depends on that of the row before it."""
+
+import numpy as np
+
+from contract.specimen_base import Specimen
+from mixtura.structures import Markov
+from mixtura.structures.moves import KnownMoves, SharedMoves
+from mixtura.structures.starts import KnownStart, StationaryStart
+
+OFFSETS = np.array([0, 1, 3, 10, 30, 31, 60])
+INITIAL = np.array([0.2, 0.5, 0.3])
+MOVES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+LEFT_RIGHT = np.array([[0.9, 0.1, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 1.0]])
+ALIKE = MOVES[[0, 0, 2]]
+KNOWN = np.array([[0.7, np.nan, np.nan], [np.nan, np.nan, np.nan], [0.3, 0.3, 0.4]])
+
+STRUCTURES = {
+    "Markov": Specimen(Markov(INITIAL, MOVES), {"offsets": OFFSETS}),
+    "Markov, left-right": Specimen(
+        # A permuted left-right chain is left-right in another order, which `take` gives: nothing to skip.
+        Markov(np.array([1.0, 0.0, 0.0]), LEFT_RIGHT),
+        {"offsets": OFFSETS},
+    ),
+    # Coordinates move what is known, too.
+    "Markov, KnownStart": Specimen(
+        Markov(INITIAL, MOVES, start=KnownStart()), {"offsets": OFFSETS, "skip": ("stationary",)}
+    ),
+    "Markov, KnownMoves": Specimen(
+        Markov(INITIAL, MOVES, moves=KnownMoves(KNOWN)), {"offsets": OFFSETS, "skip": ("stationary",)}
+    ),
+    "Markov, SharedMoves": Specimen(
+        Markov(INITIAL, ALIKE, moves=SharedMoves([0, 0, 1])), {"offsets": OFFSETS, "skip": ("stationary",)}
+    ),
+    "Markov, StationaryStart": Specimen(
+        Markov(INITIAL, MOVES, start=StationaryStart()), {"offsets": OFFSETS, "skip": ("stationary",)}
+    ),
+}
