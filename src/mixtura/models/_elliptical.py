@@ -17,7 +17,8 @@ from mixtura.inference.fitting import given_start
 from mixtura.inference.initialize import component_embeddings, from_responsibilities, nearest, soften
 from mixtura.inference.problem import Nested, Problem
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._base import BaseMixture
+from mixtura.models._fitting import check_choice
 from mixtura.models._support import check_missing, validated
 from mixtura.protocols import Array
 from mixtura.structures import Independent, LatentMixture

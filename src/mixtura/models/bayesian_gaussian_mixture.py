@@ -24,8 +24,9 @@ from mixtura.components.wishart import WishartLaw, wishart_law
 from mixtura.inference.bayesian import Variational, overall
 from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.problem import Problem
-from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._base import BaseMixture
 from mixtura.models._bayesian import Bayesian
+from mixtura.models._fitting import check_choice
 from mixtura.models._gaussian import GaussianRows
 from mixtura.models._moving import Moving
 from mixtura.models._weight_laws import WEIGHT_LAWS, WeightLaw

@@ -24,9 +24,10 @@ from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
-from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._base import BaseMixture
 from mixtura.models._bayesian import Bayesian
 from mixtura.models._counts import row_totals
+from mixtura.models._fitting import check_choice
 from mixtura.models._frame import FrameColumns, described, infer
 from mixtura.models._moving import Moving
 from mixtura.models._parameters import independent

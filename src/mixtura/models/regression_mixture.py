@@ -21,7 +21,8 @@ from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models import _regression_rows as rows_of
-from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._base import BaseMixture
+from mixtura.models._fitting import check_choice
 from mixtura.models._regression_laws import RegressionLaws
 from mixtura.priors import Prior
 from mixtura.protocols import Array, Encoding, Executor

@@ -26,7 +26,8 @@ from mixtura.inference.fitting import Fitted
 from mixtura.inference.restarts import StartResult
 from mixtura.inference.stopping import Reason
 from mixtura.models import GroupedMultinomialMixture
-from mixtura.models._base import BaseMixture, check_choice
+from mixtura.models._base import BaseMixture
+from mixtura.models._fitting import check_choice
 from mixtura.protocols import Array
 from mixtura.selection.agglomerate import agglomerate
 from mixtura.selection.clusters import CRITERIA
