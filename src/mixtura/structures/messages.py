@@ -17,14 +17,13 @@ References
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
+from mixtura.structures import path_steps
 
 __all__ = ["Smoothed", "ends", "smooth", "smooth_in_logs"]
 
@@ -161,14 +160,16 @@ def _mended(
 ) -> Smoothed:
     """Sequences whose scales underflow in logarithms, the others as usual."""
     bad = np.add.reduceat(~(scale > 0), offsets[:-1]) > 0
-    n_components, n_rows = scores.shape
-    resp, pairs = np.empty((n_rows, n_components)), np.zeros((n_components, n_components))
-    evidence = np.empty(len(offsets) - 1)
-    for unit, (start, stop) in enumerate(pairwise(offsets)):
-        rows = slice(start, stop)
-        make = smooth_in_logs if bad[unit] else smooth
-        found = make(scores[:, rows], initial, transition, np.array([0, stop - start]), weight[rows])
-        evidence[unit], resp[rows] = found.log_evidence[0], found.resp
+    lengths = np.diff(offsets)
+    resp, pairs = np.empty(scores.shape[::-1]), np.zeros(transition.shape)
+    evidence = np.empty(len(lengths))
+    for units, make in ((bad, smooth_in_logs), (~bad, smooth)):
+        if not units.any():
+            continue
+        rows = np.repeat(units, lengths)
+        part = np.append(0, np.cumsum(lengths[units]))
+        found = make(scores[:, rows], initial, transition, part, weight[rows])
+        evidence[units], resp[rows] = found.log_evidence, found.resp
         pairs += found.pairs
     return Smoothed(evidence, resp, pairs)
 
@@ -176,27 +177,21 @@ def _mended(
 def smooth_in_logs(
     scores: Array, initial: Array, transition: Array, offsets: Array, weight: Array
 ) -> Smoothed:
-    """The same for one sequence in logarithms: slower, and safe where some state is all but impossible for a long time.
+    """The same in logarithms: slower, and safe where some state is all but impossible for a long time.
 
-    A sequence that is impossible has log evidence minus infinity; its rows are then shared out by their own likelihoods.
+    `transition` may be (B, K, K): row t has the weights of the move that enters it. A row that is impossible gives its sequence a log
+    evidence of minus infinity and is passed over, as if it had not been seen.
     """
+    forward = compiled("mixtura.kernels.paths", "forward_logs") or path_steps.forward_logs
+    backward = compiled("mixtura.kernels.paths", "backward_logs") or path_steps.backward_logs
     with np.errstate(divide="ignore"):
-        log_initial, log_transition = np.log(initial), np.log(transition)
-    n_components, n_rows = scores.shape
-    alpha, beta = np.empty((n_rows, n_components)), np.zeros((n_rows, n_components))
-    alpha[0] = log_initial + scores[:, 0]
-    with np.errstate(invalid="ignore"):
-        for t in range(1, n_rows):
-            alpha[t] = logsumexp(alpha[t - 1][:, None] + log_transition, axis=0) + scores[:, t]
-        evidence = float(logsumexp(alpha[-1]))
-        for t in range(n_rows - 2, -1, -1):
-            beta[t] = logsumexp(log_transition + (scores[:, t + 1] + beta[t + 1]), axis=1)
-    if not np.isfinite(evidence):
-        own = np.where(np.isfinite(scores.max(axis=0)), scores, 0.0)
-        share = np.exp(own - logsumexp(own, axis=0)).T
-        return Smoothed(np.array([-np.inf]), share * weight[:, None], np.zeros(transition.shape))
-    pairs = np.zeros(transition.shape)
-    for t in range(1, n_rows):
-        move = alpha[t - 1][:, None] + log_transition + (scores[:, t] + beta[t]) - evidence
-        pairs += weight[t] * np.exp(move)
-    return Smoothed(np.array([evidence]), np.exp(alpha + beta - evidence) * weight[:, None], pairs)
+        log_initial = np.log(np.asarray(initial, dtype=np.float64))
+        log_moves = np.log(np.ascontiguousarray(transition, dtype=np.float64))
+    log_moves = log_moves[None] if log_moves.ndim == 2 else log_moves
+    rows = np.array(scores.T, dtype=np.float64, order="C")
+    alpha, resp, scale = np.empty(rows.shape), np.empty(rows.shape), np.empty(len(rows))
+    pairs = np.zeros(log_moves.shape[1:])
+    first, last = ends(offsets)
+    forward(rows, log_initial, log_moves, first, alpha, scale)
+    backward(rows, log_moves, first, last, np.asarray(weight, dtype=np.float64), alpha, resp, pairs)
+    return Smoothed(np.add.reduceat(scale, offsets[:-1]), resp, pairs)
