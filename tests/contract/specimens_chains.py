@@ -3,7 +3,7 @@
 import numpy as np
 
 from contract.specimen_base import Specimen
-from mixtura.structures import Markov
+from mixtura.structures import DirichletMarkov, DirichletMarkovMode, Markov
 from mixtura.structures.moves import KnownMoves, SharedMoves
 from mixtura.structures.starts import KnownStart, StationaryStart
 
@@ -33,5 +33,32 @@ STRUCTURES = {
     ),
     "Markov, StationaryStart": Specimen(
         Markov(INITIAL, MOVES, start=StationaryStart()), {"offsets": OFFSETS, "skip": ("stationary",)}
+    ),
+    "DirichletMarkov": Specimen(
+        DirichletMarkov(Markov(INITIAL, MOVES), 0.5, np.eye(3) + 0.3, size=7.0),
+        {"offsets": OFFSETS},
+    ),
+    "DirichletMarkov, left-right": Specimen(
+        DirichletMarkov(Markov(np.array([1.0, 0.0, 0.0]), LEFT_RIGHT), 0.5, 0.3, size=7.0),
+        {"offsets": OFFSETS},
+    ),
+    "DirichletMarkov, KnownMoves": Specimen(
+        DirichletMarkov(
+            Markov(INITIAL, MOVES, start=KnownStart(), moves=KnownMoves(KNOWN)), 0.5, 0.3, size=7.0
+        ),
+        {"offsets": OFFSETS},
+    ),
+    "DirichletMarkov, SharedMoves": Specimen(
+        DirichletMarkov(Markov(INITIAL, ALIKE, moves=SharedMoves([0, 0, 1])), 0.5, 0.3, size=7.0),
+        {"offsets": OFFSETS},
+    ),
+    # The prior and the posterior are raised in turn: one step is no joint maximum.
+    "DirichletMarkov, learnt": Specimen(
+        DirichletMarkov(Markov(INITIAL, MOVES), 0.5, 0.3, size=7.0, learn=True),
+        {"offsets": OFFSETS, "skip": ("stationary",)},
+    ),
+    "DirichletMarkovMode": Specimen(
+        DirichletMarkovMode(Markov(INITIAL, MOVES), 2.0, np.eye(3) + 1.5),
+        {"offsets": OFFSETS},
     ),
 }

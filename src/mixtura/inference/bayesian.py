@@ -1,6 +1,8 @@
 """What is put in the place of maximum likelihood: components and a structure with priors, for the same driver and update.
 
 The three ways are objects that turn one learning problem into another; nothing else in the library knows which one was taken.
+Structures that have priors of their own say so: ``variational(prior, counts, learn=)`` and ``penalized(prior)`` return the same
+law of the states with posterior laws, or on its way to the mode.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from mixtura.inference.problem import Problem
 from mixtura.priors import DirichletPrior, PitmanYorPrior, Prior
 from mixtura.protocols import Array
 from mixtura.statistics import Statistics, total
-from mixtura.structures import DirichletMode, DirichletWeights, EqualWeights, LatentMixture, StickBreaking
+from mixtura.structures import DirichletMode, DirichletWeights, LatentMixture, StickBreaking
 
 __all__ = [
     "INFERENCES",
@@ -81,8 +83,8 @@ class Variational(_WithPriors):
     ----------
     prior : Prior, mapping of Prior, or None
         Of the components' parameters; None is a weak default made from all rows.
-    weights : DirichletPrior, PitmanYorPrior (or DirichletProcessPrior), or None
-        Of the weights; None is `DirichletPrior(1 / K)`, under which superfluous components lose their rows.
+    weights : DirichletPrior, PitmanYorPrior (or DirichletProcessPrior), ChainPrior, or None
+        Of the weights, or of a Markov chain; None is `DirichletPrior(1 / K)`, under which superfluous components lose their rows.
     learn : bool or {"all", "weights", "components"}, default False
         Which hyper-parameters are learnt by raising the bound: those of the weights' prior, of the components' prior, or (True) all.
 
@@ -116,10 +118,11 @@ class Variational(_WithPriors):
 
     def structure(self, problem: Problem) -> Callable[[Array], Any]:
         """What makes a law of the weights of counts."""
-        if isinstance(problem.structure(np.ones(1)), EqualWeights):
-            return problem.structure
-        weights = DirichletPrior(1.0 / problem.n_components) if self.weights is None else self.weights
+        make: Callable[[Array], Any] = problem.structure
         learn = self._learns("weights")
+        if hasattr(make(np.ones(problem.n_components)), "variational"):
+            return lambda counts: make(counts).variational(self.weights, counts, learn=learn)
+        weights = DirichletPrior(1.0 / problem.n_components) if self.weights is None else self.weights
         if isinstance(weights, PitmanYorPrior):
             process = weights
             return lambda counts: StickBreaking(
@@ -139,8 +142,8 @@ class PosteriorMode(_WithPriors):
     ----------
     prior : Prior, mapping of Prior, or None
         As for `Variational`.
-    weights : DirichletPrior or None
-        Of the weights; None is flat.
+    weights : DirichletPrior, ChainPrior or None
+        Of the weights, or of a Markov chain; None is flat.
     """
 
     prior: Any = None
@@ -155,8 +158,9 @@ class PosteriorMode(_WithPriors):
 
     def structure(self, problem: Problem) -> Callable[[Array], Any]:
         """What makes weights of counts."""
-        if isinstance(problem.structure(np.ones(1)), EqualWeights):
-            return problem.structure
+        make: Callable[[Array], Any] = problem.structure
+        if hasattr(make(np.ones(problem.n_components)), "penalized"):
+            return lambda counts: make(counts).penalized(self.weights)
         if isinstance(self.weights, PitmanYorPrior):
             msg = (
                 f"weights_prior is {self.weights!r}; expected a DirichletPrior for inference='map'. The mode of broken sticks depends on "

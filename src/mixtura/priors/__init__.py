@@ -2,6 +2,7 @@
 
 from mixtura.priors.base import Conjugate, Prior
 from mixtura.priors.beta import BetaOfFailures, BetaOfOdds, BetaPrior
+from mixtura.priors.chains import ChainPrior
 from mixtura.priors.dirichlet import dirichlet_divergence, dirichlet_from_mean_log, inverse_digamma
 from mixtura.priors.dirichlet_prior import DirichletOfLevels, DirichletPrior
 from mixtura.priors.gamma import GammaOfMean, GammaOfRate, GammaPrior
@@ -14,6 +15,7 @@ __all__ = [
     "BetaOfFailures",
     "BetaOfOdds",
     "BetaPrior",
+    "ChainPrior",
     "Conjugate",
     "DirichletOfLevels",
     "DirichletPrior",

@@ -1,6 +1,7 @@
 """Laws of the hidden state, and the model that joins one to components."""
 
 from mixtura.structures.concomitant import Concomitant
+from mixtura.structures.dirichlet_markov import DirichletMarkov, DirichletMarkovMode
 from mixtura.structures.dirichlet_weights import DirichletMode, DirichletWeights
 from mixtura.structures.equal_weights import EqualWeights
 from mixtura.structures.grouped import Grouped
@@ -12,6 +13,8 @@ from mixtura.structures.stick_breaking import StickBreaking
 
 __all__ = [
     "Concomitant",
+    "DirichletMarkov",
+    "DirichletMarkovMode",
     "DirichletMode",
     "DirichletWeights",
     "EqualWeights",

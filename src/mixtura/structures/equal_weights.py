@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -37,6 +37,14 @@ class EqualWeights(Independent):
     def n_parameters(self) -> int:
         """None."""
         return 0
+
+    def variational(self, prior: Any, counts: Array, *, learn: bool = False) -> Self:
+        """Nothing is learnt, so nothing has a law."""
+        return self
+
+    def penalized(self, prior: Any) -> Self:
+        """Nothing is learnt, so there is no density."""
+        return self
 
     def maximize(self, stats: Statistics) -> Self:
         """Nothing is learnt."""

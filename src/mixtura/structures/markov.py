@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from mixtura.exceptions import InvalidParameterError
+from mixtura.priors import ChainPrior, DirichletPrior
 from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
@@ -90,14 +92,48 @@ class Markov:
         """The chain's long-run shares of the states, shape (K,)."""
         return stationary(self.transition, self.initial)
 
+    @property
+    def scored(self) -> tuple[Array, Array]:
+        """What paths are weighed with: initial and transition probabilities."""
+        return self.initial, self.transition
+
     def n_parameters(self) -> int:
         """Free initial probabilities and moves."""
         return self.start.n_parameters(self.initial) + self.moves.n_parameters(self.transition)
 
+    def variational(self, prior: Any, counts: Array, *, learn: bool = False) -> Markov:
+        """The same chain with posterior laws of its probabilities, around these.
+
+        Parameters
+        ----------
+        prior : ChainPrior, DirichletPrior, or None
+            Pseudo-counts; None are 1 / K of each.
+        counts : ndarray, shape (K,)
+            Rows of each state: as many pseudo-counts as their mean hold each simplex at the chain's probabilities.
+        learn : bool, default False
+            Whether the pseudo-counts of moves are learnt.
+        """
+        from mixtura.structures.dirichlet_markov import DirichletMarkov
+
+        initial, moves = pseudo_counts(prior, self.n_components, 1.0 / self.n_components)
+        return DirichletMarkov(self, initial, moves, size=float(np.mean(counts)), learn=learn)
+
+    def penalized(self, prior: Any) -> Markov:
+        """The same chain, on its way to the mode of the posterior density of its probabilities.
+
+        Parameters
+        ----------
+        prior : ChainPrior, DirichletPrior, or None
+            Pseudo-counts, at least 1; None are 1, which changes nothing.
+        """
+        from mixtura.structures.dirichlet_markov import DirichletMarkovMode
+
+        return DirichletMarkovMode(self, *pseudo_counts(prior, self.n_components, 1.0))
+
     def infer(self, scores: Array, batch: Batch, memory: Memory) -> Inference:
         """Smoothed probabilities of the states of all sequences of a batch."""
         offsets = offsets_of(batch, scores.shape[1])
-        found = smooth(scores, self.initial, self.transition, offsets, batch.sample_weight)
+        found = smooth(scores, *self.scored, offsets, batch.sample_weight)
         unit = batch.sample_weight[offsets[:-1]]
         resp = found.resp.T
         sums = {
@@ -122,11 +158,9 @@ class Markov:
 
     def expected_log_prob(self, stats: Statistics) -> float:
         """Inner product of counts and log probabilities, with 0 log 0 = 0."""
+        initial, transition = self.scored
         with np.errstate(divide="ignore"):
-            parts = (
-                (stats["initial"], np.log(self.initial)),
-                (stats["transitions"], np.log(self.transition)),
-            )
+            parts = ((stats["initial"], np.log(initial)), (stats["transitions"], np.log(transition)))
         return float(sum(np.sum(np.where(count == 0, 0.0, log) * count) for count, log in parts))
 
     def split(self, stats: Statistics, component: int) -> Statistics:
@@ -163,6 +197,18 @@ class Markov:
         )
         new.start, new.moves = self.start.take(index), self.moves.take(index)
         return new
+
+
+def pseudo_counts(prior: Any, n_components: int, default: float) -> tuple[Array, Array]:
+    """Those of first states (K,) and of moves (K, K) that a prior says, or one number for all."""
+    if prior is None:
+        prior = ChainPrior(default, default)
+    elif isinstance(prior, DirichletPrior):
+        prior = ChainPrior(prior.concentration, np.tile(prior.checked(n_components), (n_components, 1)))
+    if not isinstance(prior, ChainPrior):
+        msg = f"weights_prior is {prior!r}; expected a ChainPrior or DirichletPrior for a Markov chain, or None."
+        raise InvalidParameterError(msg)
+    return prior.checked(n_components)
 
 
 def _shares(logs: Array) -> Array:

@@ -1,4 +1,8 @@
-"""Laws of a chain's transition matrix, as objects: free, with known entries, or with rows in common."""
+"""Laws of a chain's transition matrix, as objects: free, with known entries, or with rows in common.
+
+A law says which of a matrix's probabilities are free: simplexes of shares, into which expected moves are *pooled*, and from which
+rows are *spread*. Priors are laws of these simplexes; of rows in common that of the first counts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
-__all__ = ["FreeMoves", "KnownMoves", "MoveLaw", "SharedMoves"]
+__all__ = ["FreeMoves", "KnownMoves", "MoveLaw", "SharedMoves", "banded", "left_right"]
 
 
 class MoveLaw(Protocol):
@@ -20,6 +24,11 @@ class MoveLaw(Protocol):
         """Whether the M-step is an exact maximum."""
         ...
 
+    @property
+    def conjugate(self) -> bool:
+        """Whether its free probabilities are simplexes apart from each other, so that Dirichlet laws stay Dirichlet laws."""
+        ...
+
     def n_parameters(self, transition: Array) -> int:
         """Free probabilities."""
         ...
@@ -28,13 +37,29 @@ class MoveLaw(Protocol):
         """Probabilities (K, K) from expected counts of moves."""
         ...
 
+    def counted(self, table: Array) -> Array:
+        """A table (K, K) of priors with zeros where they do not count."""
+        ...
+
+    def pooled(self, table: Array) -> Array:
+        """Sums (R, K) of a table (K, K) over the places of each of R simplexes of free shares."""
+        ...
+
+    def rows(self, simplexes: Array) -> Array:
+        """What each state's row (K, K) has of the simplexes (R, K)."""
+        ...
+
+    def spread(self, shares: Array) -> Array:
+        """Probabilities (K, K) from the free shares (R, K)."""
+        ...
+
     def take(self, components: Array) -> Self:
         """The law of some of the states."""
         ...
 
 
-def _rows(count: Array, current: Array) -> Array:
-    """Counts over their rows' sums; a state that is never left keeps its row."""
+def over_sums(count: Array, current: Array) -> Array:
+    """Counts over their rows' sums; a row without counts keeps its own."""
     total = count.sum(axis=1, keepdims=True)
     return np.where(total > 0, count / np.where(total > 0, total, 1.0), current)
 
@@ -43,14 +68,34 @@ class FreeMoves:
     """Every row in the proportions of the expected moves; zeros stay zeros."""
 
     exact = True
+    conjugate = True
 
     def n_parameters(self, transition: Array) -> int:
-        """Those that may be positive, less one in each row."""
-        return int(np.count_nonzero(transition)) - len(transition)
+        """Those that may be positive, less one in each simplex that has any."""
+        free = np.count_nonzero(self.pooled(self.counted((transition > 0).astype(np.float64))), axis=1)
+        return int(np.maximum(free - 1, 0).sum())
 
     def maximize(self, count: Array, current: Array) -> Array:
         """Counts over their rows' sums."""
-        return _rows(count, current)
+        own = self.pooled(self.counted(current))
+        own = own / np.maximum(own.sum(axis=1, keepdims=True), 1e-300)
+        return self.spread(over_sums(self.pooled(count), own))
+
+    def counted(self, table: Array) -> Array:
+        """All of it."""
+        return table
+
+    def pooled(self, table: Array) -> Array:
+        """Every row is a simplex."""
+        return table
+
+    def rows(self, simplexes: Array) -> Array:
+        """Every state its own."""
+        return simplexes
+
+    def spread(self, shares: Array) -> Array:
+        """The shares."""
+        return self.rows(shares)
 
     def take(self, components: Array) -> Self:
         """The same."""
@@ -85,24 +130,25 @@ class KnownMoves(FreeMoves):
             )
             raise InvalidParameterError(msg)
 
-    def n_parameters(self, transition: Array) -> int:
-        """Free entries that may be positive, less one in each row that has any."""
-        free = np.isnan(self.known) & (transition > 0)
-        return int(np.maximum(free.sum(axis=1) - 1, 0).sum())
+    def counted(self, table: Array) -> Array:
+        """Where entries are free."""
+        return np.where(np.isnan(self.known), table, 0.0)
 
-    def maximize(self, count: Array, current: Array) -> Array:
-        """Known entries, and the rest shared out by the counts."""
-        free = np.isnan(self.known)
-        fixed = np.where(free, 0.0, self.known)
-        start = np.where(free, current, 0.0)
-        start = start / np.maximum(start.sum(axis=1, keepdims=True), 1e-300)
-        return np.asarray(fixed + (1.0 - fixed.sum(axis=1, keepdims=True)) * _rows(count * free, start))
+    def pooled(self, table: Array) -> Array:
+        """Free entries of every row."""
+        return self.counted(table)
+
+    def spread(self, shares: Array) -> Array:
+        """Known entries, and the rest shared out."""
+        fixed = np.where(np.isnan(self.known), 0.0, self.known)
+        return np.asarray(fixed + np.maximum(1.0 - fixed.sum(axis=1, keepdims=True), 0.0) * shares)
 
     def take(self, components: Array) -> Self:
         """The known entries of these states; a row that no longer sums to one is free."""
         part = self.known[np.ix_(components, components)]
-        whole = ~np.isnan(part).any(axis=1) & (np.abs(part.sum(axis=1) - 1.0) > 1e-9)
-        return type(self)(np.where(whole[:, None], np.nan, part))
+        left = 1.0 - np.where(np.isnan(part), 0.0, part).sum(axis=1)
+        wrong = (left < 0.0) | (~np.isnan(part).any(axis=1) & (np.abs(left) > 1e-9))
+        return type(self)(np.where(wrong[:, None], np.nan, part))
 
 
 class SharedMoves(FreeMoves):
@@ -123,16 +169,79 @@ class SharedMoves(FreeMoves):
     def __init__(self, groups: Array | list[int]) -> None:
         self.groups = np.asarray(groups, dtype=np.intp)
 
-    def n_parameters(self, transition: Array) -> int:
-        """Of one row a group."""
-        _, first = np.unique(self.groups, return_index=True)
-        return super().n_parameters(transition[first])
+    def _numbered(self) -> tuple[Array, Array]:
+        """First state of each group, and the groups numbered from 0."""
+        _, first, number = np.unique(self.groups, return_index=True, return_inverse=True)
+        return first, number
 
-    def maximize(self, count: Array, current: Array) -> Array:
-        """Counts added over each group."""
-        alike = self.groups[:, None] == self.groups
-        return _rows(alike.astype(np.float64) @ count, current)
+    def counted(self, table: Array) -> Array:
+        """Of each group its first row."""
+        first, _ = self._numbered()
+        return np.where(np.isin(np.arange(len(table)), first)[:, None], table, 0.0)
+
+    def pooled(self, table: Array) -> Array:
+        """Rows of a group are added."""
+        _, number = self._numbered()
+        return np.asarray((np.arange(number.max() + 1)[:, None] == number).astype(np.float64) @ table)
+
+    def rows(self, simplexes: Array) -> Array:
+        """Every state that of its group."""
+        return np.asarray(simplexes[self._numbered()[1]])
 
     def take(self, components: Array) -> Self:
         """Groups of these states."""
         return type(self)(self.groups[components])
+
+
+def left_right(n_components: int, *, steps: int = 1) -> Array:
+    """A transition matrix that never goes back: from every state to itself or up to `steps` states on, alike.
+
+    Parameters
+    ----------
+    n_components : int
+        K.
+    steps : int, default 1
+        How far a move may go.
+
+    Returns
+    -------
+    ndarray, shape (K, K)
+        A start: zeros stay zeros, the rest is learnt.
+
+    Examples
+    --------
+    >>> left_right(3)
+    array([[0.5, 0.5, 0. ],
+           [0. , 0.5, 0.5],
+           [0. , 0. , 1. ]])
+    """
+    return _even(np.triu(np.tril(np.ones((n_components, n_components)), steps)))
+
+
+def banded(n_components: int, width: int = 1) -> Array:
+    """A transition matrix that moves at most `width` states up or down, alike.
+
+    Parameters
+    ----------
+    n_components : int
+        K.
+    width : int, default 1
+        How far a move may go.
+
+    Returns
+    -------
+    ndarray, shape (K, K)
+        A start: zeros stay zeros, the rest is learnt.
+
+    Examples
+    --------
+    >>> banded(3).round(2)
+    array([[0.5 , 0.5 , 0.  ],
+           [0.33, 0.33, 0.33],
+           [0.  , 0.5 , 0.5 ]])
+    """
+    return _even(np.triu(np.tril(np.ones((n_components, n_components)), width), -width))
+
+
+def _even(possible: Array) -> Array:
+    return np.asarray(possible / possible.sum(axis=1, keepdims=True))

@@ -19,6 +19,16 @@ class StartLaw(Protocol):
         """Whether the M-step of the whole chain stays an exact maximum."""
         ...
 
+    @property
+    def learnt(self) -> bool:
+        """Whether the initial probabilities are parameters of their own."""
+        ...
+
+    @property
+    def conjugate(self) -> bool:
+        """Whether Dirichlet laws of the chain's parameters stay Dirichlet laws."""
+        ...
+
     def n_parameters(self, initial: Array) -> int:
         """Free probabilities."""
         ...
@@ -36,6 +46,8 @@ class FreeStart:
     """Probabilities in the proportions of the expected first states."""
 
     exact = True
+    learnt = True
+    conjugate = True
 
     def n_parameters(self, initial: Array) -> int:
         """Those that may be positive, less one."""
@@ -54,6 +66,8 @@ class FreeStart:
 class KnownStart(FreeStart):
     """Probabilities that are not learnt."""
 
+    learnt = False
+
     def n_parameters(self, initial: Array) -> int:
         """None."""
         return 0
@@ -70,6 +84,8 @@ class StationaryStart(FreeStart):
     """
 
     exact = False
+    learnt = False
+    conjugate = False
 
     def n_parameters(self, initial: Array) -> int:
         """None: the transition matrix says it all."""
