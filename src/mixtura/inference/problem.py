@@ -106,6 +106,12 @@ class Problem:
         weights: Array = model.structure.coordinates()
         return replace(model, structure=self.structure(np.exp(weights - weights.max())))
 
+    def begun(self, resp: Array, source: Source) -> LatentMixture:
+        """The model that responsibilities (N, K) of the rows of its source make: one M-step."""
+        return initialize.from_responsibilities(
+            resp, source, self.components, self.structure, self.encoding
+        )
+
     def source(self) -> Source:
         """All rows, in blocks that fit the cache."""
         if sp.issparse(self.x):
