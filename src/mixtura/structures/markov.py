@@ -6,6 +6,9 @@ A unit is a sequence. Rows are scored by the components, messages (:mod:`mixtura
 expected moves, and the M-step divides the moves by their rows' sums ([1]_, equations 13.18 and 13.19). A move of probability zero is
 never made, so zeros stay zeros: left-right and banded chains are chains that start so.
 
+Every structure in time, this one first, also answers the questions of :class:`mixtura.structures.sequential.Sequential`:
+``posterior``, ``filtered``, ``predicted``, ``viterbi``, ``draw_states``, ``sample_states``, ``step``, ``marginal`` and ``forecast``.
+
 References
 ----------
 .. [1] C. M. Bishop (2006), Pattern Recognition and Machine Learning, section 13.2.
@@ -26,6 +29,7 @@ from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.messages import smooth
 from mixtura.structures.moves import FreeMoves, MoveLaw
+from mixtura.structures.sequential import ChainPaths
 from mixtura.structures.starts import FreeStart, StartLaw
 
 __all__ = ["Markov"]
@@ -33,7 +37,7 @@ __all__ = ["Markov"]
 _PAIRED = frozenset({"transitions"})
 
 
-class Markov:
+class Markov(ChainPaths):
     """A hidden Markov chain with K states.
 
     Parameters
@@ -96,6 +100,14 @@ class Markov:
     def scored(self) -> tuple[Array, Array]:
         """What paths are weighed with: initial and transition probabilities."""
         return self.initial, self.transition
+
+    def moves_of(self, covariates: Array | None, /) -> Array:
+        """The transition matrix, whatever the covariates are."""
+        return self.scored[1]
+
+    def starts_of(self, covariates: Array | None, /) -> Array:
+        """The initial probabilities, whatever the covariates are."""
+        return self.scored[0]
 
     def n_parameters(self) -> int:
         """Free initial probabilities and moves."""

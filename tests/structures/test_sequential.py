@@ -1,0 +1,186 @@
+"""What every structure in time answers, against sums over all paths."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+import oracles_sequences as naive
+from mixtura.kernels import without_kernels
+from mixtura.protocols import Batch
+from mixtura.structures import DirichletMarkov, Markov
+
+OFFSETS = np.array([0, 5, 6, 9])
+INITIAL = np.array([0.2, 0.5, 0.3])
+MOVES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+LEFT_RIGHT = np.array([[0.9, 0.1, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 1.0]])
+
+
+@dataclass
+class Case:
+    """A structure, and log p(path) of one sequence by other means."""
+
+    structure: Any
+    log_prior: Any
+    n_covariates: int = 0
+
+
+_LAW = DirichletMarkov(Markov(INITIAL, MOVES), 1.0, 0.5, size=4.0)
+CASES = {
+    "Markov": Case(Markov(INITIAL, MOVES), naive.markov(INITIAL, MOVES)),
+    "left-right": Case(
+        Markov(np.array([1.0, 0, 0]), LEFT_RIGHT), naive.markov(np.array([1.0, 0, 0]), LEFT_RIGHT)
+    ),
+    "DirichletMarkov, point": Case(_LAW.point, naive.markov(_LAW.initial, _LAW.transition)),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def rows_of(case, n_rows=OFFSETS[-1]):
+    rng = np.random.default_rng(5)
+    scores = rng.normal(scale=1.5, size=(case.structure.n_components, n_rows))
+    covariates = rng.normal(size=(case.n_covariates, n_rows)) if case.n_covariates else None
+    return scores, covariates
+
+
+def batch_of(covariates, offsets=OFFSETS):
+    return Batch(None, np.ones(offsets[-1]), offsets, covariates=covariates)
+
+
+def parts(scores, covariates):
+    for start, stop in pairwise(OFFSETS):
+        yield (
+            slice(start, stop),
+            scores[:, start:stop],
+            None if covariates is None else covariates[:, start:stop],
+        )
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_smoothed_probabilities_and_evidence(case, plain):
+    scores, covariates = rows_of(case)
+    if plain:
+        with without_kernels():
+            found = case.structure.posterior(scores, batch_of(covariates))
+            learnt = case.structure.infer(scores.copy(), batch_of(covariates), {})
+    else:
+        found = case.structure.posterior(scores, batch_of(covariates))
+        learnt = case.structure.infer(scores.copy(), batch_of(covariates), {})
+    for unit, (rows, own, beside) in enumerate(parts(scores, covariates)):
+        paths, logs = naive.joint(own, case.log_prior, beside)
+        expected = naive.marginals(paths, logs, len(scores))
+        evidence = np.logaddexp.reduce(logs)
+        np.testing.assert_allclose(found.probabilities[:, rows], expected, atol=1e-12)
+        np.testing.assert_allclose(learnt.resp[:, rows], expected, atol=1e-12)
+        assert found.log_evidence[unit] == pytest.approx(evidence, abs=1e-11)
+        assert learnt.log_evidence[unit] == pytest.approx(evidence, abs=1e-11)
+
+
+def test_filtered_and_predicted_probabilities_and_the_live_filter(case):
+    scores, covariates = rows_of(case)
+    found = case.structure.filtered(scores, batch_of(covariates))
+    ahead = case.structure.predicted(scores, batch_of(covariates))
+    for unit, (rows, own, beside) in enumerate(parts(scores, covariates)):
+        expected, evidence = naive.filtered(own, case.log_prior, beside)
+        np.testing.assert_allclose(found.probabilities[:, rows], expected, atol=1e-12)
+        np.testing.assert_allclose(np.cumsum(found.log_scale[rows]), evidence, atol=1e-11)
+        belief = None
+        for t in range(own.shape[1]):
+            hidden = own[:, : t + 1].copy()
+            hidden[:, t] = 0.0
+            blind, _ = naive.filtered(hidden, case.log_prior, None if beside is None else beside[:, : t + 1])
+            np.testing.assert_allclose(ahead[:, rows][:, t], blind[:, -1], atol=1e-12)
+            belief, log_scale = case.structure.step(
+                belief, own[:, t], None if beside is None else beside[:, t]
+            )
+            np.testing.assert_allclose(case.structure.marginal(belief), expected[:, t], atol=1e-12)
+            assert log_scale == pytest.approx(found.log_scale[rows][t], abs=1e-11)
+        np.testing.assert_allclose(belief, found.belief[unit], atol=1e-12)
+
+
+def test_best_paths(case):
+    scores, covariates = rows_of(case)
+    found = case.structure.viterbi(scores, batch_of(covariates))
+    best = (
+        case.structure.best_paths(scores, batch_of(covariates), 3)
+        if hasattr(case.structure, "best_paths")
+        else None
+    )
+    for unit, (rows, own, beside) in enumerate(parts(scores, covariates)):
+        paths, logs = naive.joint(own, case.log_prior, beside)
+        order = np.argsort(-logs)
+        assert found.log_joint[unit] == pytest.approx(logs[order[0]], abs=1e-11)
+        np.testing.assert_array_equal(found.states[rows], paths[order[0]])
+        if best is not None:
+            possible = np.isfinite(logs[order[:3]])
+            np.testing.assert_allclose(best.log_joint[unit, : len(possible)], logs[order[:3]], atol=1e-11)
+            np.testing.assert_array_equal(
+                best.states[: len(possible), rows][possible], paths[order[:3]][possible]
+            )
+
+
+def test_forecasts(case):
+    scores, covariates = rows_of(case, OFFSETS[-1] + 3)
+    own = None if covariates is None else covariates[:, : OFFSETS[-1]]
+    belief = case.structure.filtered(scores[:, : OFFSETS[-1]], batch_of(own)).belief[-1]
+    future = None if covariates is None else covariates[:, OFFSETS[-1] :]
+    found = case.structure.forecast(belief, 3, future)
+    last = None if covariates is None else covariates[:, OFFSETS[-2] :]
+    expected = naive.forecast(scores[:, OFFSETS[-2] : OFFSETS[-1]], 3, case.log_prior, last)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_drawn_paths_have_the_posterior_law(case):
+    scores, covariates = rows_of(case)
+    draws = case.structure.draw_states(scores, batch_of(covariates), np.random.default_rng(0), 4000)
+    for rows, own, beside in parts(scores, covariates):
+        paths, logs = naive.joint(own, case.log_prior, beside)
+        agree(draws[:, rows], paths, np.exp(logs - np.logaddexp.reduce(logs)))
+
+
+def test_simulated_paths_have_the_prior_law(case):
+    _, covariates = rows_of(case, 4)
+    repeated = None if covariates is None else np.tile(covariates, 4000)
+    draws = case.structure.sample_states(np.arange(4001) * 4, np.random.default_rng(1), repeated).reshape(
+        -1, 4
+    )
+    paths, logs = naive.joint(np.zeros((case.structure.n_components, 4)), case.log_prior, covariates)
+    agree(draws, paths, np.exp(logs))
+
+
+def agree(draws, paths, share):
+    """Frequencies of whole paths: chi-square over those expected five times, below six standard deviations of it."""
+    weights = paths.max() + 1
+    code = weights ** np.arange(paths.shape[1])
+    observed = np.array([(draws @ code == path @ code).sum() for path in paths])
+    assert observed.sum() == len(draws)
+    assert not observed[share == 0].any()
+    expected = share * len(draws)
+    rare = expected < 5
+    seen, due = (
+        np.append(observed[~rare], observed[rare].sum()),
+        np.append(expected[~rare], expected[rare].sum()),
+    )
+    chi = ((seen - due) ** 2 / np.maximum(due, 1.0)).sum()
+    assert chi < len(seen) + 6.0 * np.sqrt(2.0 * len(seen))
+
+
+def test_an_impossible_row_is_passed_over():
+    chain = CASES["left-right"].structure
+    scores = np.zeros((3, 4))
+    scores[:, 1] = [-np.inf, 0.0, 0.0]
+    scores[:, 2] = [0.0, -np.inf, -np.inf]
+    found = chain.filtered(scores, batch_of(None, np.array([0, 4])))
+    belief, scales = None, []
+    for t in range(4):
+        belief, scale = chain.step(belief, scores[:, t])
+        scales.append(scale)
+    assert scales[2] == -np.inf
+    np.testing.assert_allclose(belief, found.belief[0], atol=1e-14)
+    np.testing.assert_allclose(scales, found.log_scale, atol=1e-14)
