@@ -20,7 +20,7 @@ from mixtura.models import (
     StudentTMixture,
     load,
 )
-from mixtura.selection import Cut, SegmentTree, Selection, select
+from mixtura.selection import Cut, Hierarchy, SegmentTree, Selection, hierarchical, select
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ __all__ = [
     "FactorAnalyzerMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
+    "Hierarchy",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
@@ -42,6 +43,7 @@ __all__ = [
     "Selection",
     "StudentTMixture",
     "__version__",
+    "hierarchical",
     "load",
     "select",
 ]

@@ -23,6 +23,7 @@ from mixtura.inference.moves import Move, Setting
 from mixtura.inference.problem import Nested, Problem
 from mixtura.inference.recipe import last_recipe, recipe
 from mixtura.inference.restarts import Outcome, Outrun, Start, StartResult, best_of, run_starts, sieve
+from mixtura.inference.starting import one_step, softness
 from mixtura.inference.stopping import Stopping, catch_interrupt
 from mixtura.protocols import Array, Executor, Source
 from mixtura.structures import LatentMixture
@@ -210,7 +211,7 @@ def _named(problem: Problem, rule: str, n_init: int, rng: np.random.Generator) -
     embedding = sample.x if blind else _embedded(sample, weight, rule)
     source = sample.source()
     begin = initialize.begun(sample.components, embedding, weight, sample.n_components)
-    soft = 0.0 if np.all(problem.components.centred) else 0.1
+    soft = softness(problem)
     return [
         Start(
             rule,
@@ -288,16 +289,7 @@ def _make(
 ) -> LatentMixture:
     rng = np.random.default_rng(seed)
     resp = initialize.partition(rule, embedding, weight, sample.n_components, rng, begin)
-    if sample.allowed is not None:
-        resp = initialize.among(resp, sample.allowed)
-    if soft or not resp.any(axis=0).all():  # fewer distinct rows than components: let all of them share
-        soft = soft or 0.1
-        resp = initialize.soften(resp, soft)
-        if sample.allowed is not None:
-            resp = initialize.among(resp, sample.allowed)
-    return initialize.from_responsibilities(
-        resp, source, sample.components, sample.structure, sample.encoding
-    )
+    return one_step(sample, source, resp, soft)
 
 
 def _sample_size(problem: Problem, floor: int) -> int:

@@ -30,6 +30,7 @@ from mixtura.inference.initialize import PARTITIONS
 from mixtura.inference.problem import Problem
 from mixtura.inference.progress import FitProgress
 from mixtura.inference.restarts import StartResult, agreeing
+from mixtura.inference.starting import Starting
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import policy
 from mixtura.models._row_weights import row_weights
@@ -90,14 +91,14 @@ class Fitting(BaseEstimator):
                 raise InvalidParameterError(msg)
         if isinstance(self.init_params, Fitting):
             check_is_fitted(self.init_params)
-        else:
+        elif not isinstance(self.init_params, Starting):
             check_choice("init_params", self.init_params, ["sieve", *PARTITIONS])
         policy(self.on_degenerate)
 
     def __sklearn_clone__(self) -> Self:
-        """A copy without results, whose start stays fitted where it is a fitted mixture."""
+        """A copy without results, whose start stays what it is where it is a fitted mixture, a hierarchy or a tree."""
         new: Self = super().__sklearn_clone__()
-        if isinstance(self.init_params, Fitting):
+        if isinstance(self.init_params, Fitting | Starting):
             new.init_params = self.init_params
         return new
 
@@ -122,7 +123,9 @@ class Fitting(BaseEstimator):
         return fitted.best
 
     def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
-        """The given start, if any: a fitted model, or starting values."""
+        """The given start, if any: of a hierarchy or a tree, a fitted model, or starting values."""
+        if isinstance(self.init_params, Starting):
+            return self.init_params.starting_model(problem)
         if not isinstance(self.init_params, Fitting):
             return self._given(problem, rng)
         model = self._from_fitted(problem, self.init_params)

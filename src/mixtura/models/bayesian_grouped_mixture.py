@@ -154,7 +154,7 @@ class BayesianGroupedMultinomialMixture(GroupedMultinomialMixture):
         rng = np.random.default_rng(seed)
         executor, until = self._executor(problem), deadline(self.time_budget)
         with catch_interrupt():
-            start = self._given(problem, rng)
+            start = self._start(problem, rng)
             if start is None:
                 settings = Settings(
                     str(self.init_params),

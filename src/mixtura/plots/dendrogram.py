@@ -1,8 +1,9 @@
-"""The tree of a mixture's components."""
+"""Trees: of a mixture's components, of the rows of a hierarchy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,23 +20,33 @@ _HEIGHTS = {
     "kl": "Divergence of all merged pairs (nats)",
 }
 _BRANCH = "#8793a0"
+# Names that fit a figure; of larger trees the first merges are not drawn.
+_MOST_LEAVES = 50
 
 
 def plot_dendrogram(
-    tree: Any, *, ax: Any = None, names: Sequence[str] | None = None, cut: int | None = None
+    tree: Any,
+    *,
+    ax: Any = None,
+    names: Sequence[str] | None = None,
+    cut: int | None = None,
+    leaves: int = _MOST_LEAVES,
 ) -> Any:
-    """The merges of a segment tree: names on the left, merges to the right in the order made.
+    """The merges of a tree: names on the left, merges to the right in the order made.
 
     Parameters
     ----------
-    tree : SegmentTree
-        Fitted: `children_`, `heights_`, `weights_` and `criterion` are read.
+    tree : SegmentTree or Hierarchy
+        Fitted: of a tree of components `children_`, `heights_`, `weights_` and `criterion` are read, of a hierarchy of rows
+        `children`, `heights`, `names` and `linkage`.
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure, as high as the names need.
     names : sequence of str, optional
-        Names of the components; None: the numbers of `predict`.
+        Names of the leaves; None: the numbers of `predict`, or the hierarchy's names.
     cut : int, optional
         Number of groups to show: each in its colour, the line between the merges made and not made dashed.
+    leaves : int, default 50
+        Largest number of leaves drawn; of a larger tree the first merges are hidden in its leaves.
 
     Returns
     -------
@@ -51,8 +62,8 @@ def plot_dendrogram(
 
     Notes
     -----
-    The axis tells what all merges up to one have cost together. At every merge the branch of the larger weight lies above; the
-    percentages are the components' shares.
+    Of a tree of components the axis tells what all merges up to one have cost together, and the percentages are the components'
+    shares; of a hierarchy it tells the distance of the two groups. At every merge the larger branch lies above.
 
     Examples
     --------
@@ -67,16 +78,20 @@ def plot_dendrogram(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['bread  50 %', 'milk  20 %', 'beer  30 %']
     """
-    if not hasattr(tree, "children_"):
-        check_is_fitted(tree)
-    weights = np.asarray(tree.weights_, dtype=float)
-    n_leaves, children = len(weights), np.asarray(tree.children_, dtype=int)
-    heights = np.concatenate([np.zeros(n_leaves), np.asarray(tree.heights_, dtype=float)])
-    if cut is not None and not (isinstance(cut, int | np.integer) and 1 <= cut <= n_leaves):
+    whole = _read(tree, names)
+    n_all = len(whole.names)
+    if cut is not None and not (isinstance(cut, int | np.integer) and 1 <= cut <= n_all):
         raise InvalidParameterError(
-            f"cut: found {cut!r}, expected a number of groups from 1 to {n_leaves}. Leave it out to draw none."
+            f"cut: found {cut!r}, expected a number of groups from 1 to {n_all}. Leave it out to draw none."
         )
-    names = style.checked_names(names, n_leaves, "components")
+    least = max(2, 1 if cut is None else cut)
+    if not isinstance(leaves, int | np.integer) or isinstance(leaves, bool) or leaves < least:
+        raise InvalidParameterError(
+            f"leaves: found {leaves!r}, expected a whole number of at least {least}, so that the groups can be drawn."
+        )
+    drawn = whole.top(int(leaves))
+    children, weights, n_leaves = drawn.children, drawn.weights, len(drawn.names)
+    heights = np.concatenate([np.zeros(n_leaves), drawn.heights])
     order, position = _layout(children, weights)
     ax = style.axes_for(ax, size=(7.0, 1.2 + 0.3 * max(n_leaves, 3)))
     colours = _colours(children, n_leaves, cut, order)
@@ -101,11 +116,80 @@ def plot_dendrogram(
     )
     style.finish(ax)
     room = min(style.room_for_text(ax, 0.72) - 7, 34)
-    _finish(ax, [f"{style.short(names[k], room)}  {_percent(weights[k])}" for k in order], heights, n_leaves)
-    ax.set_xlabel(_HEIGHTS.get(str(getattr(tree, "criterion", "")), "Height"))
-    if cut is not None and 1 < cut < n_leaves:
+    labels = [style.short(drawn.names[k], room) + drawn.shares[k] for k in order]
+    _finish(ax, labels, heights, n_leaves)
+    ax.set_xlabel(whole.axis)
+    if cut is not None and 1 < cut < n_leaves and (np.diff(drawn.heights) >= 0).all():
         _mark_cut(ax, heights[n_leaves:], n_leaves - cut, cut)
     return ax
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """What is drawn of a tree."""
+
+    children: Any
+    heights: style.Floats
+    weights: style.Floats
+    names: list[str]
+    shares: list[str]
+    axis: str
+
+    def top(self, leaves: int) -> _Tree:
+        """The last merges: clusters made before are leaves, named after their largest member."""
+        n_leaves, hidden = len(self.names), max(len(self.names) - leaves, 0)
+        if not hidden:
+            return self
+        parent = np.arange(n_leaves + len(self.children))
+        for merge in reversed(range(hidden)):
+            parent[self.children[merge]] = parent[n_leaves + merge]
+        clusters, code, sizes = np.unique(parent[:n_leaves], return_inverse=True, return_counts=True)
+        number = np.full(n_leaves + len(self.children), -1)
+        number[clusters] = np.arange(leaves)
+        number[n_leaves + hidden :] = leaves + np.arange(len(self.children) - hidden)
+        weights = np.bincount(code, self.weights).astype(np.float64)
+        order = np.lexsort((-self.weights, code))
+        largest = order[np.append(0, np.cumsum(sizes)[:-1])]
+        more = ["" if size == 1 else f" + {size - 1} more" for size in sizes]
+        return _Tree(
+            number[self.children[hidden:]],
+            self.heights[hidden:],
+            weights,
+            [self.names[leaf] for leaf in largest],
+            [
+                text + ("" if not own else f"  {_percent(weight)}")
+                for text, own, weight in zip(
+                    more, [self.shares[leaf] for leaf in largest], weights, strict=True
+                )
+            ],
+            self.axis,
+        )
+
+
+def _read(tree: Any, names: Sequence[str] | None) -> _Tree:
+    """Merges, names and the meaning of heights, of either kind of tree."""
+    if hasattr(tree, "linkage"):
+        named = style.checked_names(tree.names if names is None else names, len(tree.names), "joined rows")
+        n_leaves = len(named)
+        return _Tree(
+            np.asarray(tree.children, dtype=int),
+            np.asarray(tree.heights, dtype=float),
+            np.ones(n_leaves),
+            named,
+            [""] * n_leaves,
+            f"Distance of the groups joined ({tree.linkage} linkage)",
+        )
+    if not hasattr(tree, "children_"):
+        check_is_fitted(tree)
+    weights = np.asarray(tree.weights_, dtype=float)
+    return _Tree(
+        np.asarray(tree.children_, dtype=int),
+        np.asarray(tree.heights_, dtype=float),
+        weights,
+        style.checked_names(names, len(weights), "components"),
+        [f"  {_percent(weight)}" for weight in weights],
+        _HEIGHTS.get(str(getattr(tree, "criterion", "")), "Height"),
+    )
 
 
 def _layout(children: Any, weights: style.Floats) -> tuple[list[int], style.Floats]:
