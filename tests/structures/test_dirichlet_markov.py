@@ -164,9 +164,9 @@ def test_treatments_turn_a_chain_into_one_with_priors():
         None,
         Encoding(1),
         components,
-        lambda counts: start,
-        lambda rows, weight: [rows],
-        lambda k: Maximization(),
+        lambda _: start,
+        lambda rows, _: [rows],
+        lambda _: Maximization(),
         2,
         offsets,
     )
