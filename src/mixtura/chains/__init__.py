@@ -1,5 +1,20 @@
 """Models without K discrete scores: their hidden states are continuous, and the same driver learns them."""
 
+from mixtura.chains.kalman import Filtered, FilterForm, Joseph, Smoothed, Steps
+from mixtura.chains.linear_gaussian import LinearGaussianChain
+from mixtura.chains.linear_gaussian_initial import FreeInitial, InitialLaw, KnownInitial, StationaryInitial
+from mixtura.chains.linear_gaussian_laws import (
+    CoefficientLaw,
+    DiagonalNoise,
+    FreeCoefficients,
+    FreeNoise,
+    KnownCoefficients,
+    KnownNoise,
+    NoiseLaw,
+    RegressionSums,
+    SphericalNoise,
+)
+from mixtura.chains.linear_gaussian_system import System
 from mixtura.chains.linear_regression import LinearRegression
 from mixtura.chains.moments import Moments, RowSums, joined
 from mixtura.chains.posterior import Posterior, factored, posterior, spectral
@@ -11,14 +26,34 @@ from mixtura.chains.prior_variances import (
 )
 
 __all__ = [
+    "CoefficientLaw",
     "CommonVariance",
+    "DiagonalNoise",
+    "FilterForm",
+    "Filtered",
+    "FreeCoefficients",
+    "FreeInitial",
+    "FreeNoise",
     "IndividualVariances",
+    "InitialLaw",
+    "Joseph",
+    "KnownCoefficients",
+    "KnownInitial",
+    "KnownNoise",
     "KnownVariances",
+    "LinearGaussianChain",
     "LinearRegression",
     "Moments",
+    "NoiseLaw",
     "Posterior",
     "PriorVariances",
+    "RegressionSums",
     "RowSums",
+    "Smoothed",
+    "SphericalNoise",
+    "StationaryInitial",
+    "Steps",
+    "System",
     "factored",
     "joined",
     "posterior",
