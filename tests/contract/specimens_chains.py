@@ -6,6 +6,7 @@ from contract.specimen_base import Specimen
 from mixtura.structures import DirichletMarkov, DirichletMarkovMode, Markov
 from mixtura.structures.moves import KnownMoves, SharedMoves
 from mixtura.structures.starts import KnownStart, StationaryStart
+from mixtura.structures.tied_moves import TiedMoves, equal_staying
 
 OFFSETS = np.array([0, 1, 3, 10, 30, 31, 60])
 INITIAL = np.array([0.2, 0.5, 0.3])
@@ -21,18 +22,27 @@ STRUCTURES = {
         Markov(np.array([1.0, 0.0, 0.0]), LEFT_RIGHT),
         {"offsets": OFFSETS},
     ),
-    # Coordinates move what is known, too.
-    "Markov, KnownStart": Specimen(
-        Markov(INITIAL, MOVES, start=KnownStart()), {"offsets": OFFSETS, "skip": ("stationary",)}
-    ),
-    "Markov, KnownMoves": Specimen(
-        Markov(INITIAL, MOVES, moves=KnownMoves(KNOWN)), {"offsets": OFFSETS, "skip": ("stationary",)}
-    ),
+    "Markov, KnownStart": Specimen(Markov(INITIAL, MOVES, start=KnownStart()), {"offsets": OFFSETS}),
+    "Markov, KnownMoves": Specimen(Markov(INITIAL, MOVES, moves=KnownMoves(KNOWN)), {"offsets": OFFSETS}),
     "Markov, SharedMoves": Specimen(
-        Markov(INITIAL, ALIKE, moves=SharedMoves([0, 0, 1])), {"offsets": OFFSETS, "skip": ("stationary",)}
+        Markov(INITIAL, ALIKE, moves=SharedMoves([0, 0, 1])), {"offsets": OFFSETS}
     ),
     "Markov, StationaryStart": Specimen(
-        Markov(INITIAL, MOVES, start=StationaryStart()), {"offsets": OFFSETS, "skip": ("stationary",)}
+        Markov(INITIAL, MOVES, start=StationaryStart()), {"offsets": OFFSETS}
+    ),
+    "Markov, TiedMoves": Specimen(
+        Markov(INITIAL, MOVES, moves=TiedMoves(equal_staying(3))), {"offsets": OFFSETS}
+    ),
+    "Markov, symmetric": Specimen(
+        Markov(INITIAL, MOVES, moves=TiedMoves([[-1, 0, 1], [0, -1, 2], [1, 2, -1]])), {"offsets": OFFSETS}
+    ),
+    "Markov, StationaryStart and KnownMoves": Specimen(
+        Markov(INITIAL, MOVES, start=StationaryStart(), moves=KnownMoves(KNOWN)), {"offsets": OFFSETS}
+    ),
+    # The search along a line is no maximum, and marked inexact.
+    "Markov, StationaryStart and TiedMoves": Specimen(
+        Markov(INITIAL, MOVES, start=StationaryStart(), moves=TiedMoves(equal_staying(3))),
+        {"offsets": OFFSETS, "skip": ("stationary",)},
     ),
     "DirichletMarkov": Specimen(
         DirichletMarkov(Markov(INITIAL, MOVES), 0.5, np.eye(3) + 0.3, size=7.0),
@@ -56,6 +66,14 @@ STRUCTURES = {
     "DirichletMarkov, learnt": Specimen(
         DirichletMarkov(Markov(INITIAL, MOVES), 0.5, 0.3, size=7.0, learn=True),
         {"offsets": OFFSETS, "skip": ("stationary",)},
+    ),
+    "DirichletMarkovMode, StationaryStart": Specimen(
+        DirichletMarkovMode(Markov(INITIAL, MOVES, start=StationaryStart()), 2.0, np.eye(3) + 1.5),
+        {"offsets": OFFSETS},
+    ),
+    "DirichletMarkovMode, TiedMoves": Specimen(
+        DirichletMarkovMode(Markov(INITIAL, MOVES, moves=TiedMoves(equal_staying(3))), 2.0, np.eye(3) + 1.5),
+        {"offsets": OFFSETS},
     ),
     "DirichletMarkovMode": Specimen(
         DirichletMarkovMode(Markov(INITIAL, MOVES), 2.0, np.eye(3) + 1.5),

@@ -122,7 +122,7 @@ def test_the_mode_is_that_of_counts_and_the_prior_less_one():
     mode = DirichletMarkovMode(EVEN, *prior)
     stats = mode.infer(scores, batch_of(scores, [0, 12]), {}).statistics
     new = mode.maximize(stats)
-    expected = stats["transitions"] + prior[1] - 1.0
+    expected = stats["transition_counts"] + prior[1] - 1.0
     np.testing.assert_allclose(new.transition, expected / expected.sum(axis=1, keepdims=True), rtol=1e-14)
     first = stats["initial"] + prior[0] - 1.0
     np.testing.assert_allclose(new.initial, first / first.sum(), rtol=1e-14)

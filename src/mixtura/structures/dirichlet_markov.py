@@ -177,7 +177,7 @@ class DirichletMarkov(_WithPrior):
 
     def maximize(self, stats: Statistics) -> Self:
         """Prior plus expected counts; then, where it is learnt, the prior of the moves given the posterior."""
-        counts = np.concatenate([stats["initial"][None], self.moves.pooled(stats["transitions"])])
+        counts = np.concatenate([stats["initial"][None], self.moves.pooled(stats["transition_counts"])])
         prior = self.prior
         new = self.with_concentration(np.where(self.free, prior + np.where(self.free, counts, 0.0), 0.0))
         if self.learn:
@@ -253,7 +253,7 @@ class DirichletMarkovMode(_WithPrior):
     >>> from mixtura.statistics import Statistics
     >>> chain = Markov(np.array([0.5, 0.5]), np.array([[0.5, 0.5], [0.0, 1.0]]))
     >>> stats = Statistics(
-    ...     {"initial": np.array([1.0, 0.0]), "transitions": np.array([[1.0, 0.0], [0.0, 5.0]])}
+    ...     {"initial": np.array([1.0, 0.0]), "transition_counts": np.array([[1.0, 0.0], [0.0, 5.0]])}
     ... )
     >>> DirichletMarkovMode(chain, 2.0, 2.0).maximize(stats).transition.round(3)
     array([[0.667, 0.333],
@@ -295,9 +295,9 @@ class DirichletMarkovMode(_WithPrior):
     def maximize(self, stats: Statistics) -> Self:
         """Expected counts, and the prior less one, in proportion."""
         more_moves = np.where(self.open_moves, self.moves.counted(self.prior_moves - 1.0), 0.0)
-        moves = self.moves.maximize(stats["transitions"] + more_moves, self.transition)
         more = np.where(self.open_initial, self.prior_initial - 1.0, 0.0) * self.start.learnt
-        return self.replace(self.start.maximize(stats["initial"] + more, moves, self.initial), moves)
+        first, count = stats["initial"] + more, stats["transition_counts"] + more_moves
+        return self.replace(*self.start.maximize(first, count, self.moves, (self.initial, self.transition)))
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the states, each with its prior."""

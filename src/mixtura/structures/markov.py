@@ -30,11 +30,14 @@ from mixtura.structures.grouped import offsets_of
 from mixtura.structures.messages import smooth
 from mixtura.structures.moves import FreeMoves, MoveLaw
 from mixtura.structures.sequential import ChainPaths
-from mixtura.structures.starts import FreeStart, StartLaw
+from mixtura.structures.starts import FreeStart, StartLaw, stationary
 
-__all__ = ["Markov"]
+__all__ = ["Markov", "stationary"]
 
-_PAIRED = frozenset({"transitions"})
+# Logarithms of probabilities are not taken further down.
+_LOWEST = -700.0
+
+_PAIRED = frozenset({"transition_counts"})
 
 
 class Markov(ChainPaths):
@@ -64,6 +67,8 @@ class Markov(ChainPaths):
 
     weights_inside = True
     sequential = True
+    #: Whether a pass keeps messages at a few rows only and makes the others again: memory of the order of sqrt(B) K, not B K.
+    checkpoint = False
 
     def __init__(
         self,
@@ -73,10 +78,11 @@ class Markov(ChainPaths):
         start: StartLaw | None = None,
         moves: MoveLaw | None = None,
     ) -> None:
-        self.initial = np.asarray(initial, dtype=np.float64)
-        self.transition = np.ascontiguousarray(transition, dtype=np.float64)
         self.start = FreeStart() if start is None else start
         self.moves = FreeMoves() if moves is None else moves
+        admitted = self.moves.admitted(np.asarray(transition, dtype=np.float64))
+        self.transition = np.ascontiguousarray(admitted, dtype=np.float64)
+        self.initial = self.start.follow(np.asarray(initial, dtype=np.float64), self.transition)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(K={self.n_components})"
@@ -84,7 +90,7 @@ class Markov(ChainPaths):
     @property
     def exact(self) -> bool:
         """Whether the M-step is an exact maximum."""
-        return self.start.exact and self.moves.exact
+        return self.start.exact(self.moves)
 
     @property
     def n_components(self) -> int:
@@ -148,18 +154,21 @@ class Markov(ChainPaths):
         found = smooth(scores, *self.scored, offsets, batch.sample_weight)
         unit = batch.sample_weight[offsets[:-1]]
         resp = found.resp.T
-        sums = {
-            "count": resp.sum(axis=1),
-            "initial": resp[:, offsets[:-1]].sum(axis=1),
-            "transitions": found.pairs,
-        }
+        begun = resp[:, offsets[:-1]].sum(axis=1)
         evidence = np.where(unit > 0, found.log_evidence, 0.0) * unit
-        return Inference(evidence, resp, Statistics(sums, paired=_PAIRED))
+        return Inference(evidence, resp, self.gathered(resp.sum(axis=1), begun, found.pairs))
+
+    def gathered(self, count: Array, begun: Array, moved: Array) -> Statistics:
+        """Sums from expected rows (K,), first rows (K,) and moves (K, K)."""
+        sums = {"count": count, "initial": begun, "transition_counts": moved}
+        return Statistics(sums, paired=_PAIRED)
 
     def maximize(self, stats: Statistics) -> Self:
         """Initial probabilities and moves in the proportions expected."""
-        transition = self.moves.maximize(stats["transitions"], self.transition)
-        return self.replace(self.start.maximize(stats["initial"], transition, self.initial), transition)
+        current = self.initial, self.transition
+        return self.replace(
+            *self.start.maximize(stats["initial"], stats["transition_counts"], self.moves, current)
+        )
 
     def replace(self, initial: Array, transition: Array) -> Self:
         """The same laws with other probabilities."""
@@ -172,7 +181,7 @@ class Markov(ChainPaths):
         """Inner product of counts and log probabilities, with 0 log 0 = 0."""
         initial, transition = self.scored
         with np.errstate(divide="ignore"):
-            parts = ((stats["initial"], np.log(initial)), (stats["transitions"], np.log(transition)))
+            parts = ((stats["initial"], np.log(initial)), (stats["transition_counts"], np.log(transition)))
         return float(sum(np.sum(np.where(count == 0, 0.0, log) * count) for count, log in parts))
 
     def split(self, stats: Statistics, component: int) -> Statistics:
@@ -181,34 +190,41 @@ class Markov(ChainPaths):
         for index in (component, -1):
             halves["count"][index] *= 0.5
             halves["initial"][index] *= 0.5
-            halves["transitions"][index] *= 0.5
-            halves["transitions"][:, index] *= 0.5
+            halves["transition_counts"][index] *= 0.5
+            halves["transition_counts"][:, index] *= 0.5
         return halves
 
     def coordinates(self) -> Array:
-        """Log probabilities; those of zero stay out."""
-        with np.errstate(divide="ignore"):
-            whole = np.concatenate([np.log(self.initial), np.log(self.transition).ravel()])
-        return np.maximum(whole[self._possible()], -700.0)
+        """Log probabilities, those of the first state where they are learnt; those of zero stay out."""
+        return np.maximum(
+            np.log(np.concatenate([self._firsts(), self.transition[self.transition > 0]])), _LOWEST
+        )
 
-    def _possible(self) -> Array:
-        return np.concatenate([self.initial, self.transition.ravel()]) > 0
+    def _firsts(self) -> Array:
+        """Initial probabilities that are learnt and possible."""
+        return self.initial[self.initial > 0] if self.start.learnt else np.empty(0)
 
     def from_coordinates(self, vector: Array) -> Self:
-        """Inverse of `coordinates`; any vector is normalised."""
-        whole = np.full(self.n_components * (self.n_components + 1), -np.inf)
-        whole[self._possible()] = vector
-        initial, moves = whole[: self.n_components], whole[self.n_components :].reshape(self.transition.shape)
-        return self.replace(_shares(initial[None])[0], _shares(moves))
+        """Inverse of `coordinates`; any vector gives the probabilities that it would as logarithms of counts."""
+        size = len(self._firsts())
+        initial = self.initial.copy()
+        if size:
+            initial[initial > 0] = np.exp(np.maximum(vector[:size] - vector[:size].max(), _LOWEST))
+            initial /= initial.sum()
+        count = np.zeros(self.transition.shape)
+        count[self.transition > 0] = np.exp(np.maximum(vector[size:] - vector[size:].max(), _LOWEST))
+        transition = self.moves.maximize(count, self.transition)
+        return self.replace(self.start.follow(initial, transition), transition)
 
-    def take(self, components: Sequence[int] | Array) -> Self:
+    def take(self, components: Sequence[int] | Array) -> Markov:
         """Some of the states; probabilities of what is left sum to one again."""
         index = np.asarray(components, dtype=np.intp)
-        new = self.replace(
-            _renormalised(self.initial[None, index])[0], _renormalised(self.transition[np.ix_(index, index)])
+        return Markov(
+            _renormalised(self.initial[None, index])[0],
+            _renormalised(self.transition[np.ix_(index, index)]),
+            start=self.start.take(index),
+            moves=self.moves.take(index),
         )
-        new.start, new.moves = self.start.take(index), self.moves.take(index)
-        return new
 
 
 def pseudo_counts(prior: Any, n_components: int, default: float) -> tuple[Array, Array]:
@@ -223,33 +239,7 @@ def pseudo_counts(prior: Any, n_components: int, default: float) -> tuple[Array,
     return prior.checked(n_components)
 
 
-def _shares(logs: Array) -> Array:
-    """Exponentials whose rows sum to one."""
-    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
 def _renormalised(rows: Array) -> Array:
     """Rows over their sums; one of zeros becomes equal shares."""
     total = rows.sum(axis=1, keepdims=True)
     return np.where(total > 0, rows / np.where(total > 0, total, 1.0), 1.0 / rows.shape[1])
-
-
-def stationary(transition: Array, start: Array) -> Array:
-    """Long-run shares of the states of a chain that begins with `start`, shape (K,).
-
-    Averages over a period where the chain returns in one; where it has several closed classes the shares depend on `start`.
-
-    Examples
-    --------
-    >>> stationary(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([1.0, 0.0])).round(4)
-    array([0.75, 0.25])
-    """
-    lazy = 0.5 * (transition + np.eye(len(transition)))  # the same shares, and no period
-    for _ in range(60):
-        square = lazy @ lazy
-        if np.abs(square - lazy).max() < 1e-15:
-            break
-        lazy = square / square.sum(axis=1, keepdims=True)
-    shares = start @ lazy
-    return np.asarray(shares / shares.sum())

@@ -53,6 +53,14 @@ class MoveLaw(Protocol):
         """Probabilities (K, K) from the free shares (R, K)."""
         ...
 
+    def adjoint(self, slopes: Array) -> Array:
+        """Derivatives by the free shares (R, K) from those by the probabilities (K, K)."""
+        ...
+
+    def admitted(self, transition: Array) -> Array:
+        """The matrix of this law that a given one is near to: itself where it keeps the law."""
+        ...
+
     def take(self, components: Array) -> Self:
         """The law of some of the states."""
         ...
@@ -96,6 +104,14 @@ class FreeMoves:
     def spread(self, shares: Array) -> Array:
         """The shares."""
         return self.rows(shares)
+
+    def adjoint(self, slopes: Array) -> Array:
+        """Each by its own share."""
+        return self.pooled(slopes)
+
+    def admitted(self, transition: Array) -> Array:
+        """Any matrix is."""
+        return transition
 
     def take(self, components: Array) -> Self:
         """The same."""
@@ -143,6 +159,16 @@ class KnownMoves(FreeMoves):
         fixed = np.where(np.isnan(self.known), 0.0, self.known)
         return np.asarray(fixed + np.maximum(1.0 - fixed.sum(axis=1, keepdims=True), 0.0) * shares)
 
+    def adjoint(self, slopes: Array) -> Array:
+        """Times what the shares are of."""
+        fixed = np.where(np.isnan(self.known), 0.0, self.known)
+        return np.asarray(self.counted(slopes) * np.maximum(1.0 - fixed.sum(axis=1, keepdims=True), 0.0))
+
+    def admitted(self, transition: Array) -> Array:
+        """Known entries, and the rest in the proportions of the others."""
+        odd = self.counted(transition).sum(axis=1) == 0  # nothing to go by: alike
+        return self.maximize(np.where(odd[:, None], 1.0, transition), transition)
+
     def take(self, components: Array) -> Self:
         """The known entries of these states; a row that no longer sums to one is free."""
         part = self.known[np.ix_(components, components)]
@@ -187,6 +213,10 @@ class SharedMoves(FreeMoves):
     def rows(self, simplexes: Array) -> Array:
         """Every state that of its group."""
         return np.asarray(simplexes[self._numbered()[1]])
+
+    def admitted(self, transition: Array) -> Array:
+        """Averages of the rows of each group."""
+        return self.maximize(transition, transition)
 
     def take(self, components: Array) -> Self:
         """Groups of these states."""

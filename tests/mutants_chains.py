@@ -1,0 +1,95 @@
+"""Seeded bugs of laws of states in time: faults that were feared."""
+
+import copy
+
+import numpy as np
+from scipy.special import digamma
+
+from contract.specimens_chains import INITIAL, KNOWN, MOVES, OFFSETS
+from mixtura.structures import DirichletMarkov, DirichletMarkovMode, Markov
+from mixtura.structures.moves import KnownMoves
+from mixtura.structures.starts import StationaryStart
+from mutant_base import Mutant
+
+ARGUMENTS = {"offsets": OFFSETS}
+
+
+class NoBorders(Markov):
+    """Sequences are joined: the last row of one moves to the first of the next."""
+
+    def infer(self, scores, batch, memory):
+        whole = copy.copy(batch)
+        object.__setattr__(whole, "unit_offsets", np.array([0, scores.shape[1]]))
+        found = super().infer(scores, whole, memory)
+        shares = np.diff(batch.unit_offsets) / scores.shape[1]
+        return found._replace(log_evidence=found.log_evidence.sum() * shares)
+
+
+class Backwards(Markov):
+    """Moves are counted from the later state to the earlier one."""
+
+    def maximize(self, stats):
+        turned = stats.copy()
+        turned.sums["transition_counts"] = stats["transition_counts"].T
+        return super().maximize(turned)
+
+
+class MeanWeights(DirichletMarkov):
+    """Paths are weighed with posterior means in the place of exponentials of expected logarithms."""
+
+    def _set(self, concentration):
+        super()._set(concentration)
+        self.scores = self.initial, self.transition
+
+    def expected_log_prob(self, stats):
+        logs = digamma(self.concentration) - digamma(self.concentration.sum(axis=1, keepdims=True))
+        return float(stats["initial"] @ logs[0] + (stats["transition_counts"] * logs[1:]).sum())
+
+
+class PriorWhole(DirichletMarkovMode):
+    """Counts plus the prior in the place of counts plus the prior less one."""
+
+    def maximize(self, stats):
+        more = copy.copy(self)
+        more.prior_initial, more.prior_moves = self.prior_initial + 1.0, self.prior_moves + 1.0
+        return DirichletMarkovMode.maximize(more, stats)
+
+    def replace(self, initial, transition):
+        new = super().replace(initial, transition)
+        new.prior_initial, new.prior_moves = np.full(3, 2.0), np.full((3, 3), 1.5)
+        return new
+
+
+class KnownCounted(KnownMoves):
+    """Moves whose probability is known count for the others of their row."""
+
+    def pooled(self, table):
+        free = np.isnan(self.known)
+        known = np.where(free, 0.0, table).sum(axis=1, keepdims=True)
+        return self.counted(table) + known * free / np.maximum(free.sum(axis=1, keepdims=True), 1)
+
+
+class StartIgnored(StationaryStart):
+    """The first states say nothing of the moves, and the step is called exact."""
+
+    def maximize(self, first, count, moves, current):
+        found = moves.maximize(count, current[1])
+        return self.follow(current[0], found), found
+
+
+CATALOGUE = {
+    "sequences joined": Mutant(structure=NoBorders(INITIAL, MOVES), arguments=ARGUMENTS),
+    "moves counted backwards": Mutant(structure=Backwards(INITIAL, MOVES), arguments=ARGUMENTS),
+    "paths weighed with means": Mutant(
+        structure=MeanWeights(Markov(INITIAL, MOVES), 0.5, 0.3, size=2.0), arguments=ARGUMENTS
+    ),
+    "the whole prior added at a mode": Mutant(
+        structure=PriorWhole(Markov(INITIAL, MOVES), 2.0, 1.5), arguments=ARGUMENTS
+    ),
+    "known moves count for the others": Mutant(
+        structure=Markov(INITIAL, MOVES, moves=KnownCounted(KNOWN)), arguments=ARGUMENTS
+    ),
+    "first states of a stationary chain ignored": Mutant(
+        structure=Markov(INITIAL, MOVES, start=StartIgnored()), arguments=ARGUMENTS
+    ),
+}

@@ -1,0 +1,166 @@
+"""What is known, tied, impossible or stationary in a chain: stays so, is a maximum, and never lowers the likelihood."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from mixtura.exceptions import InvalidParameterError
+from mixtura.protocols import Batch
+from mixtura.structures import DirichletMarkovMode, Markov
+from mixtura.structures.moves import FreeMoves, KnownMoves, SharedMoves, banded, left_right
+from mixtura.structures.starts import FreeStart, KnownStart, StationaryStart, stationary
+from mixtura.structures.tied_moves import TiedMoves, equal_staying
+
+SYMMETRIC = np.array([[-1, 0, 1], [0, -1, 2], [1, 2, -1]])
+RING = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+KNOWN = np.array([[0.7, np.nan, np.nan], [np.nan, np.nan, np.nan], [0.3, 0.3, 0.4]])
+MOVES = {
+    "free": FreeMoves(),
+    "known": KnownMoves(KNOWN),
+    "shared": SharedMoves([0, 1, 0]),
+    "equal staying": TiedMoves(equal_staying(3)),
+    "symmetric": TiedMoves(SYMMETRIC),
+    "ring": TiedMoves(RING),
+}
+STARTS = {"free": FreeStart(), "known": KnownStart(), "stationary": StationaryStart()}
+EVEN = np.array([[0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6]])
+OFFSETS = np.concatenate([np.arange(25), [70]])  # many first states
+
+
+def rounds(chain, steps=20, seed=0):
+    scores = np.random.default_rng(seed).normal(scale=2.0, size=(chain.n_components, OFFSETS[-1]))
+    batch, values = Batch(None, np.ones(OFFSETS[-1]), OFFSETS), []
+    for _ in range(steps):
+        found = chain.infer(scores.copy(), batch, {})
+        penalty = chain.penalty() if hasattr(chain, "penalty") else 0.0
+        values.append(found.log_evidence.sum() - penalty)
+        chain = chain.maximize(found.statistics)
+    return chain, np.array(values)
+
+
+@pytest.mark.parametrize("moves", MOVES)
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("mode", [False, True])
+def test_the_objective_never_falls(moves, start, mode):
+    chain = Markov(np.full(3, 1 / 3), EVEN, start=STARTS[start], moves=MOVES[moves])
+    chain = DirichletMarkovMode(chain, 1.5, 2.0) if mode else chain
+    after, values = rounds(chain)
+    assert (np.diff(values) > -1e-10 * np.abs(values[1:])).all()  # rounding
+    assert values[-1] > values[0] + 0.1
+    np.testing.assert_allclose(after.transition.sum(axis=1), 1.0, rtol=1e-9)
+    np.testing.assert_allclose(MOVES[moves].admitted(after.transition), after.transition, atol=1e-9)
+    if start == "stationary":
+        np.testing.assert_allclose(after.initial @ after.transition, after.initial, atol=1e-12)
+    if start == "known":
+        np.testing.assert_array_equal(after.initial, 1 / 3)
+
+
+@pytest.mark.parametrize("classes", [equal_staying(3), SYMMETRIC])
+def test_equal_entries_are_the_maximum_that_a_constrained_search_finds(classes, rng):
+    count = rng.gamma(2.0, size=(3, 3))
+    found = TiedMoves(classes).maximize(count, EVEN)
+    rows = [{"type": "eq", "fun": lambda v, i=i: v.reshape(3, 3)[i].sum() - 1.0} for i in range(3)]
+    equal = []
+    for one in np.unique(classes[classes >= 0]):
+        places = np.flatnonzero(classes.ravel() == one)
+        equal += [{"type": "eq", "fun": lambda v, a=a, b=places[0]: v[a] - v[b]} for a in places[1:]]
+    search = minimize(
+        lambda v: -(count.ravel() * np.log(v)).sum(),
+        EVEN.ravel(),
+        constraints=[*rows, *equal],
+        bounds=[(1e-9, 1.0)] * 9,
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    np.testing.assert_allclose(found.ravel(), search.x, atol=1e-5)  # SLSQP's own precision
+    assert (count * np.log(found)).sum() >= -search.fun - 1e-10
+
+
+def test_without_ties_and_with_rows_in_common_the_dual_gives_the_closed_forms(rng):
+    count = rng.gamma(2.0, size=(3, 3))
+    free = TiedMoves(np.full((3, 3), -1)).maximize(count, EVEN)
+    np.testing.assert_allclose(free, count / count.sum(axis=1, keepdims=True), atol=1e-12)
+    ring = TiedMoves(RING).maximize(count, EVEN)
+    steps = [sum(count[i, (i + step) % 3] for i in range(3)) / count.sum() for step in range(3)]
+    np.testing.assert_allclose(ring[0], steps, atol=1e-12)
+    common = TiedMoves(np.tile([0, 1, 2], (3, 1))).maximize(count, EVEN)
+    np.testing.assert_allclose(common, np.tile(count.sum(axis=0) / count.sum(), (3, 1)), atol=1e-12)
+    assert TiedMoves(np.tile([0, 1, 2], (3, 1))).n_parameters(EVEN) == 2
+    assert TiedMoves(equal_staying(3)).n_parameters(EVEN) == 1 + 3
+    assert TiedMoves(np.full((3, 3), -1)).n_parameters(banded(3)) == FreeMoves().n_parameters(banded(3)) == 4
+    assert KnownMoves(KNOWN).n_parameters(EVEN) == 1 + 2
+    assert SharedMoves([0, 1, 0]).n_parameters(EVEN) == 4
+
+
+def test_a_row_without_counts_keeps_its_equal_entry():
+    count = np.array([[6.0, 2.0, 0.0], [1.0, 3.0, 0.0], [0.0, 0.0, 0.0]])
+    found = TiedMoves(equal_staying(3)).maximize(count, EVEN)
+    np.testing.assert_allclose(np.diag(found), 0.75, rtol=1e-9)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(found[2], [0.125, 0.125, 0.75], rtol=1e-6)  # as before, in proportion
+    np.testing.assert_array_equal(TiedMoves(equal_staying(3)).maximize(0.0 * count, EVEN), EVEN)
+
+
+@pytest.mark.parametrize("moves", ["free", "known", "shared"])
+def test_the_stationary_step_is_where_the_derivative_vanishes(moves, rng):
+    law, first, count = MOVES[moves], rng.gamma(3.0, size=3), rng.gamma(2.0, size=(3, 3))
+    before = law.admitted(EVEN)
+    initial, found = StationaryStart().maximize(first, count, law, (np.full(3, 1 / 3), before))
+
+    def value(transition):
+        return (count * np.log(transition)).sum() + first @ np.log(stationary(transition, initial))
+
+    best = value(found)
+    assert best > value(law.maximize(count, before)) + 1e-4
+    for _ in range(50):
+        other = law.maximize(found * np.exp(0.01 * rng.normal(size=(3, 3))), found)
+        assert value(other) <= best + 1e-10
+
+
+@pytest.mark.parametrize("matrix", [left_right(4), left_right(4, steps=2), banded(4), banded(4, 2)])
+def test_zeros_stay_zeros(matrix):
+    for start in (FreeStart(), KnownStart()):
+        first = np.array([1.0, 0, 0, 0]) if matrix[1, 0] == 0 else np.full(4, 0.25)
+        after, values = rounds(Markov(first, matrix, start=start), 5)
+        assert not after.transition[matrix == 0].any()
+        assert (np.diff(values) > -1e-10).all()
+    assert FreeMoves().n_parameters(matrix) == np.count_nonzero(matrix) - 4
+
+
+def test_a_start_that_breaks_the_law_is_moved_to_it():
+    chain = Markov(np.full(3, 1 / 3), EVEN, moves=KnownMoves(KNOWN))
+    np.testing.assert_allclose(chain.transition, [[0.7, 0.15, 0.15], [0.2, 0.6, 0.2], [0.3, 0.3, 0.4]])
+    skew = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.3, 0.3, 0.4]])
+    chain = Markov(np.full(3, 1 / 3), skew, moves=TiedMoves(equal_staying(3)))
+    np.testing.assert_allclose(np.diag(chain.transition), 0.6)
+    chain = Markov(np.full(3, 1 / 3), skew, start=StationaryStart())
+    np.testing.assert_allclose(chain.initial @ skew, chain.initial, atol=1e-14)
+
+
+def test_states_taken_keep_their_laws():
+    for name, law in MOVES.items():
+        chain = Markov(np.full(3, 1 / 3), EVEN, moves=law)
+        halved = chain.take([0, 1, 2, 1])
+        np.testing.assert_allclose(halved.transition.sum(axis=1), 1.0, rtol=1e-9, err_msg=name)
+        assert halved.moves.n_parameters(halved.transition) >= 0
+        np.testing.assert_allclose(chain.take([1, 0]).transition.sum(axis=1), 1.0, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: KnownMoves([[0.9, 0.2], [np.nan, np.nan]]), r"moves from state 0 .* sum to at most 1"),
+        (lambda: TiedMoves(np.zeros((2, 3))), r"shape \(2, 3\); expected a square table"),
+        (
+            lambda: Markov([1, 0, 0], left_right(3), moves=TiedMoves(SYMMETRIC)),
+            "from state 1 to 0 is impossible",
+        ),
+        (
+            lambda: Markov([0.5, 0.5], [[1.0, 0.0], [0.5, 0.5]], moves=TiedMoves([[0, -1], [0, 0]])),
+            "no transition matrix",
+        ),
+    ],
+)
+def test_errors_say_what_was_found_and_expected(make, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        make()
