@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixtura.chains import Joseph, KnownInitial, LinearGaussianChain, System
+from mixtura.chains import Joseph, KnownInitial, LinearGaussianChain, SquareRoot, System
 from mixtura.kernels import without_kernels
 from mixtura.protocols import Batch
 from oracles_linear_gaussian import conditional, expected_moments, level_smoother
@@ -49,7 +49,7 @@ CASES = {
     "inputs, several sequences": ((2, 3, 2, 2), (2, [4, 1, 6], 2, 2, 0.25)),
     "more columns than states": ((3, 1, 4, 1), (3, [5, 2], 4, 1, 0.3)),
 }
-FORMS = {"steady": Joseph(), "full": Joseph(steady=False)}
+FORMS = {"steady": Joseph(), "full": Joseph(steady=False), "square root": SquareRoot()}
 
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
@@ -128,7 +128,7 @@ def test_steady_is_full_in_a_long_sequence_with_gaps():
     batch = random_batch(7, [700, 50], missing=0.0)
     batch.x[:, 300:303] = np.nan
     batch.x[0, 500] = np.nan
-    quick, full = (LinearGaussianChain(system, form=form) for form in FORMS.values())
+    quick, full = (LinearGaussianChain(system, form=FORMS[name]) for name in ("steady", "full"))
     flags = quick.filter(batch).kept
     assert (flags == 2).sum() > 300
     assert (flags[303:320] == 0).all()
@@ -138,7 +138,8 @@ def test_steady_is_full_in_a_long_sequence_with_gaps():
         np.testing.assert_allclose(mine, other, atol=1e-10)
 
 
-def test_states_without_noise_are_smoothed_too():
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_states_without_noise_are_smoothed_too(form):
     """Gamma and V0 are singular: the predicted covariances have no inverse."""
     system = System.of(
         np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]]),
@@ -152,9 +153,10 @@ def test_states_without_noise_are_smoothed_too():
     mean, spread, log_prob = conditional(system, batch.x.T)
     for context in (np.errstate(), without_kernels()):
         with context:
-            smoothed = LinearGaussianChain(system).smooth(batch)
+            smoothed = LinearGaussianChain(system, form=form).smooth(batch)
         np.testing.assert_allclose(smoothed.mean, mean, atol=1e-10)
         for t in range(1, 7):
             np.testing.assert_allclose(smoothed.covariance[t], spread[t, :, t], atol=1e-10)
             np.testing.assert_allclose(smoothed.lagged[t], spread[t, :, t - 1], atol=1e-10)
-    np.testing.assert_allclose(LinearGaussianChain(system).summarize(batch, {}).log_evidence, log_prob)
+    chain = LinearGaussianChain(system, form=form)
+    np.testing.assert_allclose(chain.summarize(batch, {}).log_evidence, log_prob)

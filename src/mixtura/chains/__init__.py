@@ -1,6 +1,7 @@
 """Models without K discrete scores: their hidden states are continuous, and the same driver learns them."""
 
 from mixtura.chains.kalman import Filtered, FilterForm, Joseph, Smoothed, Steps
+from mixtura.chains.kalman_roots import SquareRoot
 from mixtura.chains.linear_gaussian import LinearGaussianChain
 from mixtura.chains.linear_gaussian_initial import FreeInitial, InitialLaw, KnownInitial, StationaryInitial
 from mixtura.chains.linear_gaussian_laws import (
@@ -51,6 +52,7 @@ __all__ = [
     "RowSums",
     "Smoothed",
     "SphericalNoise",
+    "SquareRoot",
     "StationaryInitial",
     "Steps",
     "System",

@@ -23,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.chains.kalman import Filtered, FilterForm, Joseph, Smoothed
+from mixtura.chains.linear_gaussian_identified import redundant
 from mixtura.chains.linear_gaussian_initial import FreeInitial, InitialLaw
 from mixtura.chains.linear_gaussian_laws import (
     CoefficientLaw,
@@ -172,8 +173,8 @@ class LinearGaussianChain:
 
     # --- parameters -----------------------------------------------------------------------------------------------
     def n_parameters(self) -> int:
-        """Free parameters, as they are written; transforming the states shows that some of them are not identified."""
-        return len(self.coordinates())
+        """Free parameters that the rows can tell: changes that leave the law of the rows as it is do not count."""
+        return len(self.coordinates()) - redundant(self)
 
     def take(self, components: Sequence[int] | Array) -> Self:
         """The system of some of the states."""

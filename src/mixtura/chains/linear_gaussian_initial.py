@@ -59,6 +59,10 @@ class InitialLaw(Protocol):
         """Mean and covariance of the first state; `system` has the new parameters of all else, and the old ones of this."""
         ...
 
+    def forbidden(self, mean: Array, covariance: Array) -> Array:
+        """What of a change of both the law does not allow, as a vector of zeros where it allows all."""
+        ...
+
     def coordinates(self, system: System) -> Array:
         """What is free of them, as a vector of which every value is valid."""
         ...
@@ -94,6 +98,10 @@ class KnownInitial:
     def maximize(self, sums: FirstSums, system: System) -> tuple[Array, Array]:
         """As they are."""
         return system.initial_mean, system.initial_covariance
+
+    def forbidden(self, mean: Array, covariance: Array) -> Array:
+        """All."""
+        return np.append(mean, covariance)
 
     def coordinates(self, system: System) -> Array:
         """None."""
@@ -136,6 +144,10 @@ class FreeInitial(KnownInitial):
         scatter = sums.second - np.outer(mean, sums.first)
         found = self.covariance.maximize(0.5 * (scatter + scatter.T), sums.count, system.initial_covariance)
         return mean, found
+
+    def forbidden(self, mean: Array, covariance: Array) -> Array:
+        """What the covariance's law does not allow."""
+        return self.covariance.forbidden(covariance)
 
     def coordinates(self, system: System) -> Array:
         """Mean, and what is free of the covariance."""
@@ -192,6 +204,10 @@ class StationaryInitial(KnownInitial):
         if system.spectral_radius >= 1.0:
             return system.initial_mean, system.initial_covariance
         return self.law(system)
+
+    def forbidden(self, mean: Array, covariance: Array) -> Array:
+        """Nothing: they follow from the rest."""
+        return np.empty(0)
 
     def from_coordinates(self, vector: Array, system: System) -> tuple[Array, Array]:
         """The long-run law."""

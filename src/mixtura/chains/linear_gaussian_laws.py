@@ -179,6 +179,10 @@ class NoiseLaw(Protocol):
         """The covariance of highest expected log probability, from the sum of squares of `count` rows."""
         ...
 
+    def forbidden(self, change: Array) -> Array:
+        """What of a change of the covariance the law does not allow, as a vector of zeros where it allows all."""
+        ...
+
     def coordinates(self, current: Array) -> Array:
         """What is free of it, as a vector of which every value is valid."""
         ...
@@ -228,6 +232,10 @@ class FreeNoise:
             return np.asarray(mean)
         half = scaled[:, None] * vectors * np.sqrt(np.maximum(values, lowest))
         return np.asarray(half @ half.T)
+
+    def forbidden(self, change: Array) -> Array:
+        """Nothing."""
+        return np.empty(0)
 
     def coordinates(self, current: Array) -> Array:
         """A triangular factor of what is above the smallest variances."""
@@ -282,6 +290,11 @@ class DiagonalNoise:
         free = np.maximum(np.diag(scatter) / count, self.least)
         return _diagonal(np.where(np.isnan(known), free, known))
 
+    def forbidden(self, change: Array) -> Array:
+        """What is beside the diagonal, and known variances."""
+        known = _diagonal((~np.isnan(self._known(len(change)))).astype(np.float64))
+        return np.asarray(np.where((np.eye(len(change)) == 0) | (known > 0), change, 0.0).ravel())
+
     def coordinates(self, current: Array) -> Array:
         """Standard deviations of what is above the smallest variances."""
         above = np.sqrt(np.maximum(np.diag(current) - self.least, 0.0))
@@ -324,6 +337,10 @@ class SphericalNoise:
             return current
         return np.asarray(max(np.trace(scatter) / count / len(scatter), self.least) * np.eye(len(scatter)))
 
+    def forbidden(self, change: Array) -> Array:
+        """What is no multiple of the identity."""
+        return np.asarray((change - np.trace(change) / len(change) * np.eye(len(change))).ravel())
+
     def coordinates(self, current: Array) -> Array:
         """The standard deviation of what is above the smallest variance."""
         return np.sqrt(np.maximum(current[:1, 0] - self.least, 0.0))
@@ -343,6 +360,10 @@ class KnownNoise:
     def maximize(self, scatter: Array, count: float, current: Array) -> Array:
         """As it is."""
         return current
+
+    def forbidden(self, change: Array) -> Array:
+        """All."""
+        return change.ravel()
 
     def coordinates(self, current: Array) -> Array:
         """None."""
