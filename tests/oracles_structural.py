@@ -49,3 +49,34 @@ def dense(design, noise, transition, state_noise, spread, y, mean=None, known=No
     blocks = spread_of.reshape(n_rows, size, n_rows, size)
     covariances = np.array([blocks[t, :, t] for t in range(n_rows)])
     return log_evidence, smooth.reshape(n_rows, size), covariances
+
+
+def disturbances(design, transition, loads, variances, y):
+    """Expected squares of all disturbances of one series, and their numbers: columns of a linear model with flat first states."""
+    n_rows, size = len(y), len(design)
+    seen = [t for t in range(n_rows) if not np.isnan(y[t])]
+    sources = []  # (which variance, what one unit of it adds to every row)
+    for j, load in enumerate(loads):
+        for t in range(n_rows):
+            if load[0] and t in seen:
+                sources.append((j, np.eye(n_rows)[t]))
+            for i in range(size):
+                if load[1 + i] and t < n_rows - 1:
+                    state, added = np.eye(size)[i], np.zeros(n_rows)
+                    for later in range(t + 1, n_rows):
+                        added[later] = design @ state
+                        state = transition @ state
+                    sources.append((j, added))
+    wide = np.array([design @ np.linalg.matrix_power(transition, t) for t in range(n_rows)])[seen]
+    columns = np.array([added for _, added in sources]).T[seen]
+    each = np.array([variances[j] for j, _ in sources])
+    covariance = (columns * each) @ columns.T
+    inverse = np.linalg.inv(covariance)
+    project = inverse - inverse @ wide @ np.linalg.solve(wide.T @ inverse @ wide, wide.T @ inverse)
+    mean = each * (columns.T @ project @ y[seen])
+    left = each - each**2 * np.einsum("ti,ts,si->i", columns, project, columns)
+    square, count = np.zeros(len(loads)), np.zeros(len(loads))
+    for (j, _), m, v in zip(sources, mean, left, strict=True):
+        square[j] += m**2 + v
+        count[j] += 1
+    return square, count

@@ -17,6 +17,7 @@ from mixtura.models import (
     MultinomialMixture,
     PoissonMixture,
     RegressionMixture,
+    StructuralTimeSeries,
     StudentTMixture,
     load,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "RegressionMixture",
     "SegmentTree",
     "Selection",
+    "StructuralTimeSeries",
     "StudentTMixture",
     "__version__",
     "hierarchical",

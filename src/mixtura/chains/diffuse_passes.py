@@ -18,7 +18,7 @@ from mixtura.protocols import Array
 
 __all__ = ["backward", "forward"]
 
-# Share of its greatest possible size below which what an observation tells of an unknown direction is rounding.
+# Share of what the states it shows ever had that is unknown, below which what an observation tells of this is rounding.
 _ROUNDING = 1e-14
 _LOG_2_PI = 1.8378770664093453
 
@@ -45,7 +45,7 @@ def forward(
     spreads, left_at = np.zeros((rows, spread.shape[0], size)), np.zeros(n_rows + 1, dtype=np.int64)
     filtered, filtered_covariances = np.zeros((rows, size)), np.zeros((rows, size, size))
     a, p, b = mean.copy(), known.copy(), spread.copy()
-    left, evidence = spread.shape[0], 0.0
+    left, evidence, reach = spread.shape[0], 0.0, np.sum(spread**2, axis=0)
     turned = np.ascontiguousarray(transition.T)
     for t in range(n_rows):
         left_at[t] = left
@@ -63,7 +63,7 @@ def forward(
             if left > 0:
                 told = np.dot(b[:left], z)
                 amount = np.dot(told, told)
-                if amount > _ROUNDING * np.sum((b[:left] * z) ** 2):
+                if amount > _ROUNDING * np.sum(reach * z**2):
                     gain[t, i] = np.dot(told, b[:left]) / amount
                     slow[t, i] = (m - gain[t, i] * f) / amount
                     unbounded[t, i] = amount
@@ -91,6 +91,7 @@ def forward(
         p = 0.5 * (p + p.T)
         if left > 0:
             b[:left] = np.dot(b[:left], turned)
+            reach = np.maximum(reach, np.sum(b[:left] ** 2, axis=0))
     left_at[n_rows] = left
     if kept:
         means[n_rows], covariances[n_rows] = a, p

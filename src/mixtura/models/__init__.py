@@ -14,6 +14,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
+from mixtura.models.structural_time_series import StructuralTimeSeries
 from mixtura.models.student_t_mixture import StudentTMixture
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "MultinomialMixture",
     "PoissonMixture",
     "RegressionMixture",
+    "StructuralTimeSeries",
     "StudentTMixture",
     "load",
 ]

@@ -19,6 +19,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
+from mixtura.models.structural_time_series import StructuralTimeSeries
 from mixtura.models.student_t_mixture import StudentTMixture
 from mixtura.persistence import read_model_file
 
@@ -40,6 +41,7 @@ _CLASSES: dict[str, type[Any]] = {
         MultinomialMixture,
         PoissonMixture,
         RegressionMixture,
+        StructuralTimeSeries,
         StudentTMixture,
     )
 }

@@ -12,6 +12,7 @@ from mixtura.plots.history import plot_history
 from mixtura.plots.posterior_predictive import plot_posterior_predictive
 from mixtura.plots.posterior_weights import plot_posterior_weights
 from mixtura.plots.selection import plot_selection
+from mixtura.plots.series import plot_series
 from mixtura.plots.simplex import plot_simplex
 from mixtura.plots.visits import plot_visits
 from mixtura.plots.words import plot_words
@@ -25,6 +26,7 @@ __all__ = [
     "plot_posterior_weights",
     "plot_profiles",
     "plot_selection",
+    "plot_series",
     "plot_simplex",
     "plot_visits",
     "plot_words",
