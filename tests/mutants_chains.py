@@ -5,8 +5,8 @@ import copy
 import numpy as np
 from scipy.special import digamma
 
-from contract.specimens_chains import INITIAL, KNOWN, MOVES, OFFSETS
-from mixtura.structures import DirichletMarkov, DirichletMarkovMode, Markov
+from contract.specimens_chains import INITIAL, KNOWN, LOGIT, LOGITS, MOVES, OFFSETS
+from mixtura.structures import DirichletMarkov, DirichletMarkovMode, InputOutputMarkov, Markov
 from mixtura.structures.moves import KnownMoves
 from mixtura.structures.starts import StationaryStart
 from mutant_base import Mutant
@@ -77,6 +77,24 @@ class StartIgnored(StationaryStart):
         return self.follow(current[0], found), found
 
 
+class CovariatesOfTheRowLeft(InputOutputMarkov):
+    """Moves depend on the covariates of the row that is left, but score and curvature take those of the row entered."""
+
+    def moves_of(self, covariates):
+        return super().moves_of(np.roll(covariates, 1, axis=1))
+
+
+class WeightsForgotten(InputOutputMarkov):
+    """The expected moves of a score lack the weights of their rows."""
+
+    def infer(self, scores, batch, memory):
+        found = super().infer(scores.copy(), batch, memory)
+        plain = copy.copy(batch)
+        object.__setattr__(plain, "sample_weight", np.ones(scores.shape[1]))
+        found.statistics.sums["score"] = super().infer(scores, plain, {}).statistics["score"]
+        return found
+
+
 CATALOGUE = {
     "sequences joined": Mutant(structure=NoBorders(INITIAL, MOVES), arguments=ARGUMENTS),
     "moves counted backwards": Mutant(structure=Backwards(INITIAL, MOVES), arguments=ARGUMENTS),
@@ -92,4 +110,8 @@ CATALOGUE = {
     "first states of a stationary chain ignored": Mutant(
         structure=Markov(INITIAL, MOVES, start=StartIgnored()), arguments=ARGUMENTS
     ),
+    "covariates of the row that is left": Mutant(
+        structure=CovariatesOfTheRowLeft(LOGITS, INITIAL), arguments=LOGIT
+    ),
+    "scores of moves without weights": Mutant(structure=WeightsForgotten(LOGITS, INITIAL), arguments=LOGIT),
 }

@@ -52,7 +52,8 @@ def markov(initial, transition):
     """log p(path) of a chain; transition is (K, K), or a function of covariates (Q,)."""
 
     def log_prior(path, covariates):
-        value = np.log(initial[path[0]] if not callable(initial) else initial(covariates[:, 0])[path[0]])
+        first = initial(covariates[:, 0]) if callable(initial) else initial
+        value = np.log(first[path[0]])
         for t in range(1, len(path)):
             moves = transition(covariates[:, t]) if callable(transition) else transition
             value += np.log(moves[path[t - 1], path[t]])

@@ -3,7 +3,13 @@
 import numpy as np
 
 from contract.specimen_base import Specimen
-from mixtura.structures import DirichletMarkov, DirichletMarkovMode, Markov
+from mixtura.structures import (
+    DirichletMarkov,
+    DirichletMarkovMode,
+    InputOutputChain,
+    InputOutputMarkov,
+    Markov,
+)
 from mixtura.structures.moves import KnownMoves, SharedMoves
 from mixtura.structures.starts import KnownStart, StationaryStart
 from mixtura.structures.tied_moves import TiedMoves, equal_staying
@@ -14,6 +20,11 @@ MOVES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
 LEFT_RIGHT = np.array([[0.9, 0.1, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 1.0]])
 ALIKE = MOVES[[0, 0, 2]]
 KNOWN = np.array([[0.7, np.nan, np.nan], [np.nan, np.nan, np.nan], [0.3, 0.3, 0.4]])
+COVARIATES = np.random.default_rng(7).normal(size=(2, 60))
+LOGITS = np.random.default_rng(8).normal(size=(3, 3, 3))
+LOGITS[0, 2, 0] = -np.inf
+# One Newton step is no maximum, and marked inexact.
+LOGIT = {"offsets": OFFSETS, "covariates": COVARIATES, "skip": ("stationary",)}
 
 STRUCTURES = {
     "Markov": Specimen(Markov(INITIAL, MOVES), {"offsets": OFFSETS}),
@@ -79,4 +90,7 @@ STRUCTURES = {
         DirichletMarkovMode(Markov(INITIAL, MOVES), 2.0, np.eye(3) + 1.5),
         {"offsets": OFFSETS},
     ),
+    "InputOutputMarkov": Specimen(InputOutputMarkov(LOGITS, INITIAL), LOGIT),
+    "InputOutputMarkov, starts": Specimen(InputOutputMarkov(LOGITS, LOGITS[1]), LOGIT),
+    "InputOutputChain": Specimen(InputOutputChain(starts=True)(Markov(INITIAL, MOVES), 2), LOGIT),
 }

@@ -10,7 +10,7 @@ import pytest
 import oracles_sequences as naive
 from mixtura.kernels import without_kernels
 from mixtura.protocols import Batch
-from mixtura.structures import DirichletMarkov, Markov
+from mixtura.structures import DirichletMarkov, InputOutputMarkov, Markov
 
 OFFSETS = np.array([0, 5, 6, 9])
 INITIAL = np.array([0.2, 0.5, 0.3])
@@ -27,11 +27,33 @@ class Case:
     n_covariates: int = 0
 
 
+LOGITS = np.random.default_rng(11).normal(size=(3, 3, 3))
+LOGITS[0, 2, 0] = -np.inf
+STARTS = np.random.default_rng(12).normal(size=(3, 3))
+
+
+def softmax(rows):
+    return np.exp(rows) / np.exp(rows).sum(axis=-1, keepdims=True)
+
+
+def logit_moves(z):
+    odds = np.array([[c[0] + c[1:] @ z for c in row] for row in LOGITS])
+    return softmax(odds)
+
+
+def logit_starts(z):
+    return softmax(np.array([c[0] + c[1:] @ z for c in STARTS]))
+
+
 _LAW = DirichletMarkov(Markov(INITIAL, MOVES), 1.0, 0.5, size=4.0)
 CASES = {
     "Markov": Case(Markov(INITIAL, MOVES), naive.markov(INITIAL, MOVES)),
     "left-right": Case(
         Markov(np.array([1.0, 0, 0]), LEFT_RIGHT), naive.markov(np.array([1.0, 0, 0]), LEFT_RIGHT)
+    ),
+    "InputOutputMarkov": Case(InputOutputMarkov(LOGITS, INITIAL), naive.markov(INITIAL, logit_moves), 2),
+    "InputOutputMarkov, starts": Case(
+        InputOutputMarkov(LOGITS, STARTS), naive.markov(logit_starts, logit_moves), 2
     ),
     "DirichletMarkov, point": Case(_LAW.point, naive.markov(_LAW.initial, _LAW.transition)),
 }

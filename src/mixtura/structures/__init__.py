@@ -7,6 +7,7 @@ from mixtura.structures.equal_weights import EqualWeights
 from mixtura.structures.grouped import Grouped
 from mixtura.structures.grouped_plug_in import GroupedPlugIn
 from mixtura.structures.independent import Independent
+from mixtura.structures.input_output import InputOutputChain, InputOutputMarkov
 from mixtura.structures.latent_mixture import LatentMixture
 from mixtura.structures.markov import Markov
 from mixtura.structures.stick_breaking import StickBreaking
@@ -21,6 +22,8 @@ __all__ = [
     "Grouped",
     "GroupedPlugIn",
     "Independent",
+    "InputOutputChain",
+    "InputOutputMarkov",
     "LatentMixture",
     "Markov",
     "StickBreaking",
