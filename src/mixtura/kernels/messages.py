@@ -1,80 +1,115 @@
-"""Compiled messages of hidden Markov chains: forward and backward in the linear domain, each row scaled to sum to one.
+"""Compiled messages of hidden Markov chains: forward and backward over a chunk of rows, in the linear domain.
 
-Rows are (B, K), so every inner loop runs over neighbours in memory; several sequences lie one after the other in one call.
+Every row is scaled by the sum of the row before it, so that the division is no part of the recursion, which bounds the speed of short
+chains. Products with the matrix take four of its rows at a time. Chunks of filtered rows begin with the last one before them.
+For up to four states everything is a scalar, in registers (:mod:`mixtura.kernels.narrow_messages`).
 """
 
 from __future__ import annotations
 
+import math
+
 import numba
 
-__all__ = ["backward", "forward"]
+__all__ = ["backward", "forward", "transpose"]
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_jit = numba.njit(nogil=True, cache=True, fastmath=_FAST)
+_jit = numba.njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
+_TILE = 8
+_HUGE = 1e300
 
 
 @_jit
-def forward(likelihood, initial, transition, first, filtered, scale):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
-    """Write filtered probabilities (B, K) and the scale of every row (B,); returns whether all scales are positive."""
+def transpose(wide, tall):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
+    """Write (K, B) into (B, K), tile by tile."""
+    n_components, n_rows = wide.shape
+    for start in range(0, n_rows, _TILE):
+        stop = min(start + _TILE, n_rows)
+        for k in range(n_components):
+            for t in range(start, stop):
+                tall[t, k] = wide[k, t]
+
+
+@_jit
+def _times(vector, matrix, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
+    """Write vector (K,) times matrix (K, K) into out (K,)."""
+    size = len(vector)
+    for j in range(size):
+        out[j] = 0.0
+    whole = size - size % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = vector[i], vector[i + 1], vector[i + 2], vector[i + 3]
+        row_a, row_b, row_c, row_d = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
+        for j in range(size):
+            out[j] += (a * row_a[j] + b * row_b[j]) + (c * row_c[j] + d * row_d[j])
+    for i in range(whole, size):
+        a, row_a = vector[i], matrix[i]
+        for j in range(size):
+            out[j] += a * row_a[j]
+
+
+@_jit
+def forward(likelihood, initial, transition, first, least, filtered, inverse):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
+    """Write filtered rows 1.. (B + 1, K), which sum to about one, and the factors of all rows but the first (B + 1,).
+
+    Row t of `filtered` times the moves, times row t of the likelihood and factor t, is row t + 1. Returns whether all sums are at
+    least `least`.
+    """
     n_rows, n_components = likelihood.shape
-    positive = True
+    sound = True
     for t in range(n_rows):
-        row, here = filtered[t], likelihood[t]
+        row, here = filtered[t + 1], likelihood[t]
         if first[t]:
+            inverse[t] = 1.0
             for j in range(n_components):
                 row[j] = initial[j] * here[j]
         else:
-            before = filtered[t - 1]
-            weight = before[0]
-            there = transition[0]
+            _times(filtered[t], transition, row)
+            factor = inverse[t]
             for j in range(n_components):
-                row[j] = weight * there[j]
-            for i in range(1, n_components):
-                weight = before[i]
-                there = transition[i]
-                for j in range(n_components):
-                    row[j] += weight * there[j]
-            for j in range(n_components):
-                row[j] *= here[j]
+                row[j] *= here[j] * factor
         total = 0.0
         for j in range(n_components):
             total += row[j]
-        scale[t] = total
-        if total > 0.0:
-            inverse = 1.0 / total
-            for j in range(n_components):
-                row[j] *= inverse
+        if total >= least:
+            inverse[t + 1] = 1.0 / total
         else:
-            positive = False
-    return positive
+            inverse[t + 1] = 1.0
+            sound = False
+    return sound
 
 
 @_jit
-def backward(likelihood, transposed, first, last, weight, scale, carried, ratio):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
-    """From the last row to the first: write beta into `ratio` (B, K), and weighted likelihood x beta / scale into `likelihood`.
+def backward(likelihood, transposed, first, last, weight, inverse, filtered, ahead, resp):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
+    """From the last row to the first: write weighted smoothed rows (B, K), and into `likelihood` what pairs are made of.
 
-    `carried` (K,) is likelihood x beta / scale of the row after the last one, and of the first one afterwards. Rows that begin a
-    sequence are written as zeros, because no pair of states ends there.
+    `ahead` (K,) is beta of the last row, and of the row before the first one afterwards. Smoothed rows are filtered times beta over
+    their sum; row t of the likelihood becomes weight x likelihood x factor x beta over that sum, and zeros where a sequence begins.
+    Returns the largest beta, over that sum.
     """
     n_rows, n_components = likelihood.shape
+    largest = 0.0
     for t in range(n_rows - 1, -1, -1):
-        beta, here = ratio[t], likelihood[t]
+        before, here, out = filtered[t + 1], likelihood[t], resp[t]
         if last[t]:
             for j in range(n_components):
-                beta[j] = 1.0
-        else:
-            factor = carried[0]
-            there = transposed[0]
+                ahead[j] = 1.0
+        total, peak = 0.0, 0.0
+        for j in range(n_components):
+            out[j] = before[j] * ahead[j]
+            total += out[j]
+            peak = max(peak, ahead[j])
+        share = weight[t] / total
+        largest = max(largest, peak / total) if total > 0.0 and peak < _HUGE else math.inf
+        factor = inverse[t]
+        for j in range(n_components):
+            out[j] *= share
+            here[j] *= ahead[j] * factor
+        if first[t]:
             for j in range(n_components):
-                beta[j] = factor * there[j]
-            for i in range(1, n_components):
-                factor = carried[i]
-                there = transposed[i]
-                for j in range(n_components):
-                    beta[j] += factor * there[j]
-        inverse = 1.0 / scale[t]
-        for j in range(n_components):
-            carried[j] = here[j] * beta[j] * inverse
-        unit = 0.0 if first[t] else weight[t]
-        for j in range(n_components):
-            here[j] = unit * carried[j]
+                here[j] = 0.0
+        else:
+            _times(here, transposed, ahead)
+            for j in range(n_components):
+                here[j] *= share
+    return largest

@@ -19,6 +19,8 @@ _jit = numba.njit(nogil=True, cache=True)
 def _log_sum(values):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - compiled
     largest = -math.inf
     for value in values:
+        if math.isnan(value):
+            return value
         largest = max(largest, value)
     if largest == -math.inf:
         return largest

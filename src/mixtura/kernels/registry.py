@@ -23,26 +23,32 @@ _KERNELS = {
 _OF_A_FAMILY = frozenset({"FamilyComponents", "MultinomialComponents", "FamilyPosterior", "FamilyMode"})
 # Structures with one log weight a component, which need not sum to one.
 _ONE_SET = frozenset({"Independent", "DirichletWeights", "DirichletMode", "StickBreaking"})
+# Chains whose moves are the same in all rows, under components of any kind.
+_CHAINS = frozenset({"Markov", "DirichletMarkov", "DirichletMarkovMode"})
 _LOADED: dict[tuple[str, str], Fused | None] = {}
 _ENABLED: ContextVar[bool] = ContextVar("mixtura_kernels_enabled", default=True)
 
 
-def fused(component: object, structure: object) -> Fused | None:
+def fused(component: object, structure: object, *, plain: bool = True) -> Fused | None:
     """The kernel for these objects, or None.
 
     Parameters
     ----------
     component, structure : object
         The two parts of a model; subclasses of a served type are not served.
+    plain : bool, default True
+        Whether all rows of the batch are seen and may have all states: some kernels serve such batches only.
 
     Returns
     -------
     callable or None
         ``kernel(components, structure, batch, memory, encoding)`` returning Statistics, or None to decline.
     """
-    if type(component).__name__ not in _OF_A_FAMILY:
-        return None
     law = type(structure).__name__
+    if law in _CHAINS:
+        return compiled("mixtura.structures.markov_pass", "chain_pass")
+    if not plain or type(component).__name__ not in _OF_A_FAMILY:
+        return None
     family = type(component.family).__name__  # type: ignore[attr-defined] # those classes have it
     pair = (family, "Independent" if law in _ONE_SET else law)
     return compiled(*_KERNELS[pair]) if pair in _KERNELS else None

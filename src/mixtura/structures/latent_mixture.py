@@ -100,8 +100,9 @@ class LatentMixture:
 
     def summarize(self, batch: Batch, memory: Memory) -> Statistics:
         """Expected statistics of a batch (docs/architecture.md, the straight line)."""
-        kernel = fused(self.components, self.structure)
-        if kernel is not None and batch.allowed is None and batch.seen is None:
+        plain = batch.allowed is None and batch.seen is None
+        kernel = fused(self.components, self.structure, plain=plain)
+        if kernel is not None:
             stats = kernel(self.components, self.structure, batch, memory, self.encoding)
             if stats is not None:
                 return self._checked(stats, batch)

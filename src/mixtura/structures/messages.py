@@ -1,14 +1,7 @@
-r"""Messages of hidden Markov chains: filtered and smoothed probabilities, log evidence and expected pairs of states.
+r"""Messages of hidden Markov chains: smoothed probabilities, log evidence and expected pairs of states, from scores.
 
-With likelihoods :math:`b_t(j)=p(x_t\mid z_t=j)` scaled by their row's largest one,
-
-.. math:: \alpha_t(j) \propto b_t(j)\sum_i\alpha_{t-1}(i)A_{ij},\qquad
-          \beta_t(i) = \sum_j A_{ij}\,b_{t+1}(j)\beta_{t+1}(j)/c_{t+1},
-
-where the scale :math:`c_t` makes :math:`\alpha_t` sum to one: the log evidence is the sum of the logs of the scales, smoothed
-probabilities are :math:`\alpha_t\beta_t`, and the expected number of moves from i to j is
-:math:`A_{ij}\sum_t\alpha_{t-1}(i)\,b_t(j)\beta_t(j)/c_t`, of which only the sum over t is formed, by a matrix product per chunk ([1]_,
-section 13.2.4). A sequence in which a scale underflows is done again in logarithms.
+The recursions are in :mod:`mixtura.structures.sweep`; sequences in which something may have been lost to underflow are done again in
+logarithms ([1]_, section 13.2.4).
 
 References
 ----------
@@ -24,11 +17,9 @@ import numpy as np
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
 from mixtura.structures import path_steps
+from mixtura.structures.sweep import Laws, ends, sweep
 
-__all__ = ["Smoothed", "ends", "smooth", "smooth_in_logs"]
-
-# Rows of a chunk of the backward pass: its ratios stay in the cache.
-_CHUNK = 2048
+__all__ = ["Smoothed", "smooth", "smooth_in_logs"]
 
 
 class Smoothed(NamedTuple):
@@ -47,20 +38,6 @@ class Smoothed(NamedTuple):
     log_evidence: Array
     resp: Array
     pairs: Array
-
-
-def ends(offsets: Array) -> tuple[Array, Array]:
-    """Which rows begin and which end a sequence, each (B,).
-
-    Examples
-    --------
-    >>> ends(np.array([0, 2, 3]))
-    (array([ True, False,  True]), array([False,  True,  True]))
-    """
-    first, last = (np.zeros(offsets[-1], dtype=np.bool_) for _ in range(2))
-    first[offsets[:-1]] = True
-    last[offsets[1:] - 1] = True
-    return first, last
 
 
 def smooth(scores: Array, initial: Array, transition: Array, offsets: Array, weight: Array) -> Smoothed:
@@ -84,82 +61,23 @@ def smooth(scores: Array, initial: Array, transition: Array, offsets: Array, wei
     Smoothed
         Log evidence of each sequence, weighted smoothed probabilities, weighted pairs.
     """
-    largest = scores.max(axis=0)
-    shift = np.where(np.isfinite(largest), largest, 0.0)
-    likelihood = np.empty(scores.shape[::-1])
-    np.subtract(scores.T, shift[:, None], out=likelihood)
-    np.exp(likelihood, out=likelihood)
-    filtered, scale = np.empty(likelihood.shape), np.empty(len(likelihood))
-    first, last = ends(offsets)
-    forward = compiled("mixtura.kernels.messages", "forward") or _forward
-    if not forward(likelihood, initial, transition, first, filtered, scale):
-        return _mended(scores, initial, transition, offsets, weight, scale)
-    with np.errstate(divide="ignore"):
-        rows = np.log(scale) + shift
-    log_evidence = np.add.reduceat(rows, offsets[:-1])
-    pairs = _backward(likelihood, transition, first, last, weight, scale, filtered)
-    filtered *= weight[:, None]
-    return Smoothed(log_evidence, filtered, pairs)
+    n_components, n_rows = scores.shape
+    # as chunks come: (K, b) of few states, else (b, K)
+    resp = np.empty((n_components, n_rows)).T if n_components <= 4 else np.empty((n_rows, n_components))
 
+    def take(rows: slice, part: Array) -> None:
+        resp[rows] = part.T
 
-def _backward(
-    likelihood: Array,
-    transition: Array,
-    first: Array,
-    last: Array,
-    weight: Array,
-    scale: Array,
-    filtered: Array,
-) -> Array:
-    """Turn filtered into smoothed probabilities in place, and return the pairs, chunk by chunk from the end."""
-    step = compiled("mixtura.kernels.messages", "backward") or _backward_rows
-    n_rows, n_components = likelihood.shape
-    transposed = np.ascontiguousarray(transition.T)
-    carried, inner = np.zeros(n_components), np.zeros((n_components, n_components))
-    ratio = np.empty((min(_CHUNK, n_rows), n_components))
-    for stop in range(n_rows, 0, -_CHUNK):
-        start = max(stop - _CHUNK, 0)
-        rows, beta = slice(start, stop), ratio[: stop - start]
-        step(likelihood[rows], transposed, first[rows], last[rows], weight[rows], scale[rows], carried, beta)
-        skip = start == 0  # before the first row there is none
-        inner += filtered[start - 1 + skip : stop - 1].T @ likelihood[start + skip : stop]
-        filtered[rows] *= beta
-    return np.asarray(inner * transition)
-
-
-def _forward(
-    likelihood: Array, initial: Array, transition: Array, first: Array, filtered: Array, scale: Array
-) -> bool:
-    """As `mixtura.kernels.messages.forward`, without Numba."""
-    for t in range(len(likelihood)):
-        row = likelihood[t] * (initial if first[t] else filtered[t - 1] @ transition)
-        scale[t] = total = row.sum()
-        filtered[t] = row / total if total > 0 else row
-    return bool((scale > 0).all())
-
-
-def _backward_rows(
-    likelihood: Array,
-    transposed: Array,
-    first: Array,
-    last: Array,
-    weight: Array,
-    scale: Array,
-    carried: Array,
-    ratio: Array,
-) -> None:
-    """As `mixtura.kernels.messages.backward`, without Numba."""
-    for t in range(len(likelihood) - 1, -1, -1):
-        ratio[t] = 1.0 if last[t] else carried @ transposed
-        carried[:] = likelihood[t] * ratio[t] / scale[t]
-        likelihood[t] = 0.0 if first[t] else weight[t] * carried
+    found = sweep(Laws(initial, transition, offsets, weight), lambda rows: scores[:, rows], take)
+    if found.bad.any():
+        return _mended(scores, initial, transition, offsets, weight, found.bad)
+    return Smoothed(found.log_evidence, resp, found.pairs)
 
 
 def _mended(
-    scores: Array, initial: Array, transition: Array, offsets: Array, weight: Array, scale: Array
+    scores: Array, initial: Array, transition: Array, offsets: Array, weight: Array, bad: Array
 ) -> Smoothed:
-    """Sequences whose scales underflow in logarithms, the others as usual."""
-    bad = np.add.reduceat(~(scale > 0), offsets[:-1]) > 0
+    """Sequences that are bad in logarithms, the others as usual."""
     lengths = np.diff(offsets)
     resp, pairs = np.empty(scores.shape[::-1]), np.zeros(transition.shape)
     evidence = np.empty(len(lengths))

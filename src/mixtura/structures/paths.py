@@ -32,7 +32,8 @@ from mixtura.exceptions import InvalidParameterError
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
 from mixtura.structures import path_steps
-from mixtura.structures.messages import ends, smooth, smooth_in_logs
+from mixtura.structures.messages import smooth, smooth_in_logs
+from mixtura.structures.sweep import ends
 
 __all__ = [
     "Filter",
