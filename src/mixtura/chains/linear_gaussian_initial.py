@@ -125,6 +125,8 @@ class FreeInitial(KnownInitial):
     ----------
     covariance : NoiseLaw, default FreeNoise()
         How the covariance is learnt.
+    known_mean : bool, default False
+        Whether the mean is known.
 
     Examples
     --------
@@ -133,35 +135,38 @@ class FreeInitial(KnownInitial):
     (array([2.]), array([[1.]]))
     """
 
-    def __init__(self, covariance: NoiseLaw | None = None) -> None:
+    def __init__(self, covariance: NoiseLaw | None = None, *, known_mean: bool = False) -> None:
         self.covariance: NoiseLaw = FreeNoise() if covariance is None else covariance
+        self.known_mean = known_mean
 
     def maximize(self, sums: FirstSums, system: System) -> tuple[Array, Array]:
         """Mean, and mean square about it."""
         if sums.count <= 0:
             return system.initial_mean, system.initial_covariance
-        mean = sums.first / sums.count
-        scatter = sums.second - np.outer(mean, sums.first)
+        mean = system.initial_mean if self.known_mean else sums.first / sums.count
+        away = np.outer(mean, sums.first)
+        scatter = sums.second - away - away.T + sums.count * np.outer(mean, mean)
         found = self.covariance.maximize(0.5 * (scatter + scatter.T), sums.count, system.initial_covariance)
         return mean, found
 
     def forbidden(self, mean: Array, covariance: Array) -> Array:
-        """What the covariance's law does not allow."""
-        return self.covariance.forbidden(covariance)
+        """A change of a known mean, and what the covariance's law does not allow."""
+        return np.append(mean[: len(mean) * self.known_mean], self.covariance.forbidden(covariance))
 
     def coordinates(self, system: System) -> Array:
         """Mean, and what is free of the covariance."""
-        return np.concatenate([system.initial_mean, self.covariance.coordinates(system.initial_covariance)])
+        mean = system.initial_mean[: system.n_states * (not self.known_mean)]
+        return np.concatenate([mean, self.covariance.coordinates(system.initial_covariance)])
 
     def from_coordinates(self, vector: Array, system: System) -> tuple[Array, Array]:
         """Inverse of `coordinates`."""
-        n_states = system.n_states
-        mean, free = vector[:n_states], vector[n_states:]
+        size = system.n_states * (not self.known_mean)
+        mean, free = (vector[:size] if size else system.initial_mean), vector[size:]
         return mean, self.covariance.from_coordinates(free, system.initial_covariance)
 
     def take(self, states: Array) -> Self:
         """With the covariance's law of these states."""
-        return type(self)(self.covariance.take(states))
+        return type(self)(self.covariance.take(states), known_mean=self.known_mean)
 
 
 @dataclass(frozen=True)

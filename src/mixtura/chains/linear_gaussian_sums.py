@@ -34,7 +34,8 @@ _SHARED = frozenset({"moves_ff", "seen_ff", "seen_xf", "seen_xx", "first_count"}
 
 def _weighted(weight: Array, matrices: Array) -> Array:
     """Sum of weighted matrices, (T,) and (T, S, S) to (S, S)."""
-    return (weight @ matrices.reshape(len(matrices), -1)).reshape(matrices.shape[1:])
+    _, n, m = matrices.shape
+    return np.asarray(weight @ matrices.reshape(-1, n * m)).reshape(n, m)
 
 
 def _moves(smoothed: Smoothed, fixed: Array, weight: Array, first: Array) -> dict[str, Array]:
