@@ -69,4 +69,6 @@ def one_step(problem: Problem, source: Source, resp: Array, soft: float) -> Late
         resp = initialize.soften(resp, soft or 0.1)
         if problem.allowed is not None:
             resp = initialize.among(resp, problem.allowed)
+    if problem.seen is not None:
+        resp = resp * problem.seen[:, None]
     return problem.begun(resp, source)

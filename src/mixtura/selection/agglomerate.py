@@ -10,17 +10,20 @@ from typing import Any, cast
 import numpy as np
 import scipy.sparse as sp
 
+from mixtura.components import hooks
 from mixtura.components.dirichlet_multinomial import DirichletMultinomial
 from mixtura.data import block_rows, has_missing, make_source
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.executors import Serial, Threads
 from mixtura.models import GaussianMixture, GroupedMultinomialMixture, MultinomialMixture
+from mixtura.models._hmm import BaseHMM
 from mixtura.protocols import Array, Batch, Executor, Source
 from mixtura.selection.binned import BinnedDirichletMultinomial
 from mixtura.selection.clusters import Clusters, Criterion, inner_product
-from mixtura.selection.merging import Collect, Join, law_of
+from mixtura.selection.merging import DirichletLaw, Law, PlainLaw
+from mixtura.selection.merging_chains import ChainLaw
 from mixtura.statistics import Statistics
-from mixtura.structures import Grouped, GroupedPlugIn, LatentMixture
+from mixtura.structures import Grouped, GroupedPlugIn, Independent, LatentMixture, Markov
 
 __all__ = ["Agglomeration", "agglomerate"]
 
@@ -58,15 +61,20 @@ class Agglomeration:
 
 
 def agglomerate(
-    estimator: Any, X: Any, sample_weight: Any, groups: Any, criterion: Criterion
+    estimator: Any,
+    X: Any,
+    criterion: Criterion,
+    sample_weight: Any = None,
+    groups: Any = None,
+    lengths: Any = None,
 ) -> Agglomeration:
-    """Merge the components of a fitted mixture until one is left.
+    """Merge the components of a fitted mixture, or the states of a chain, until one is left.
 
     Parameters
     ----------
-    estimator : BaseMixture
+    estimator : BaseMixture or BaseHMM
         Fitted.
-    X, sample_weight, groups
+    X, sample_weight, groups, lengths
         As for `SegmentTree.fit`.
     criterion : Criterion
         Which two are merged.
@@ -76,25 +84,31 @@ def agglomerate(
     Agglomeration
         The leaves and the merges.
     """
-    rows = _rows(estimator, X, sample_weight, groups)
+    rows = (
+        _steps(estimator, X, sample_weight, groups, lengths)
+        if isinstance(estimator, BaseHMM)
+        else _rows(estimator, X, sample_weight, groups, lengths)
+    )
     memory, merges = _Remembered(rows.batches), []
     with _executor(estimator, rows.batches).session() as session:
         for batch, counts in rows.known.items():
             session.memory[batch]["counts"] = counts
         law = law_of(rows.model.structure)
-        first = session.total(Collect(rows.model, law), rows.batches)
-        leaves = Clusters.start(rows.model.components, law, first, _prior(estimator, rows.model))
+        first = session.total(law.first_pass(rows.model), rows.batches)
+        leaves = Clusters.start(rows.model.components, law.after(first), first, _prior(estimator, rows.model))
         bound, entropy = _top(rows.model, leaves, first)
         clusters, costs = leaves, np.array([criterion.costs(leaves, k) for k in range(len(leaves))])
+        labels = np.arange(len(leaves))
         while len(clusters) > 1:
             one, other = _cheapest(costs)
             merges.append(
                 (one, other, costs[one, other], clusters.loss(one, other), clusters.saved[one, other])
             )
-            join = Join(one, other, clusters.law.merged(one, other), len(clusters) - 1)
+            labels = np.where(labels == other, one, labels - (labels > other))
+            join = clusters.law.pass_of_merge(one, other, labels)
             clusters = clusters.merged(one, other, session.total(join, memory))
             costs = np.delete(np.delete(costs, other, axis=0), other, axis=1)
-            for k in range(len(clusters)) if clusters.coupled else [one]:
+            for k in range(len(clusters)) if clusters.entangled else [one]:
                 costs[k] = costs[:, k] = criterion.costs(clusters, k)
     table = np.array(merges, dtype=np.float64).reshape(-1, 5)
     return Agglomeration(rows.model, leaves, first.weight, bound, entropy, table)
@@ -109,8 +123,34 @@ class _Rows:
     known: dict[int, Array]
 
 
-def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any) -> _Rows:
-    X = estimator._validate(X, reset=False)
+def _steps(estimator: Any, X: Any, sample_weight: Any, groups: Any, lengths: Any) -> _Rows:
+    """Sequences of a chain; steps that were not observed say nothing."""
+    given = estimator._sequences(X, lengths, groups, reset=False)
+    problem = estimator._chain_problem(given, sample_weight)
+    _refuse_gaps(problem.x)
+    model = estimator._model()
+    point = replace(model, components=hooks.point(model.components), structure=hooks.point(model.structure))
+    model = _summable(point, problem.x)
+    used = replace(problem, encoding=model.encoding, components=model.components)
+    return _Rows(model, used.source(), {})
+
+
+def law_of(structure: Any) -> Law:
+    """The law that belongs to a structure."""
+    if isinstance(structure, Grouped):
+        return DirichletLaw(structure.pseudo_count)
+    if isinstance(structure, Independent):
+        return PlainLaw(grouped=isinstance(structure, GroupedPlugIn))
+    if type(structure) is Markov:
+        return ChainLaw(structure.initial, structure.transition, structure.transition)
+    msg = (
+        f"The law of the states is {structure!r}; expected one set of weights (Independent), weights per group (Grouped, "
+        "GroupedPlugIn), or one transition matrix (Markov). States of other structures cannot be merged."
+    )
+    raise InvalidParameterError(msg)
+
+
+def _refuse_gaps(X: Any) -> None:
     if has_missing(X):
         row, column = (int(index) for index in np.argwhere(np.isnan(X))[0])
         msg = (
@@ -118,6 +158,21 @@ def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any) -> _Rows:
             "likelihood. Give the rows that are complete, or impute(X) where the mixture has it."
         )
         raise InvalidDataError(msg)
+
+
+def _summable(model: Any, X: Any) -> Any:
+    """The model with components whose sums add over them, whatever their parameters are."""
+    if isinstance(model.components, DirichletMultinomial):  # its own sums belong to its own parameters
+        return replace(model, components=BinnedDirichletMultinomial.of(model.components, X))
+    return model
+
+
+def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any, lengths: Any) -> _Rows:
+    if lengths is not None:
+        msg = f"lengths were given for a {type(estimator).__name__}, whose rows have no order; expected none. Leave them out."
+        raise InvalidParameterError(msg)
+    X = estimator._validate(X, reset=False)
+    _refuse_gaps(X)
     weight, offsets = estimator._check_weight(sample_weight, X.shape[0]), None
     model = estimator._model()
     if isinstance(estimator, GaussianMixture):
@@ -126,8 +181,7 @@ def _rows(estimator: Any, X: Any, sample_weight: Any, groups: Any) -> _Rows:
             estimator.covariance_type
         ).model  # merged components are regularised as fitted ones are
         model = replace(model, components=components)
-    if isinstance(model.components, DirichletMultinomial):  # its own sums belong to its own parameters
-        model = replace(model, components=BinnedDirichletMultinomial.of(model.components, X))
+    model = _summable(model, X)
     if groups is not None and not isinstance(estimator, GroupedMultinomialMixture):
         kind = type(estimator).__name__
         msg = f"groups were given for a {kind}; expected a GroupedMultinomialMixture with them. Leave groups out."

@@ -39,7 +39,7 @@ def merge(stats: Statistics, one: int, other: int) -> Statistics:
     Parameters
     ----------
     stats : Statistics
-        Of components; sums without a component axis are kept.
+        Of components; sums without a component axis are kept, those of pairs are added along both axes.
     one, other : int
         Components, `one` before `other`.
 
@@ -58,8 +58,10 @@ def merge(stats: Statistics, one: int, other: int) -> Statistics:
     origin = joined.origin
     about = origin[[one]] if origin is not None and origin.ndim == 2 else origin
     leaving = stats.take([other]).about(about)
-    for name in joined.sums.keys() - joined.shared:
+    for name in joined.sums.keys() - joined.shared - joined.paired:
         joined.sums[name][one] += leaving.sums[name][0]
+    for name in joined.paired:
+        joined.sums[name] = added(added(stats.sums[name], one, other).T, one, other).T
     joined.parts = {name: merge(part, one, other) for name, part in stats.parts.items()}
     return joined
 
@@ -115,6 +117,11 @@ class Clusters:
     def coupled(self) -> bool:
         """Whether components share parameters, so that every merge changes all."""
         return not all(own for own, _ in _leaves(self.stats))
+
+    @property
+    def entangled(self) -> bool:
+        """Whether a merge changes what merging two other clusters would cost."""
+        return self.coupled or self.law.coupled
 
     def bound(self) -> float:
         """<statistics, parameters> of all clusters."""
@@ -189,6 +196,9 @@ class Clusters:
     def merged(self, one: int, other: int, row: Statistics) -> Clusters:
         """The next level, given what the pass over the memory has summed."""
         law, count = self.law.merged(one, other), added(self.count, one, other)
+        if law.coupled:
+            gained = np.stack([law.gains(count[None], k) for k in range(len(count))])
+            return replace(self._joined(one, other), law=law, saved=row["saved"], gained=gained)
         gained = row["gained"] if law.grouped else law.gains(count[None], one)
         return replace(
             self._joined(one, other),

@@ -15,20 +15,22 @@ counts, which aggregates exactly (Dirichlet parameters of merged clusters add).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from mixtura.exceptions import InvalidParameterError
+from mixtura.inference.problem import Problem
+from mixtura.inference.starting import start_from
 from mixtura.protocols import Array, Batch, Memory
 from mixtura.statistics import Statistics
-from mixtura.structures import Grouped, GroupedPlugIn, Independent, LatentMixture
+from mixtura.structures import Independent, LatentMixture
 from mixtura.structures.latent_mixture import weighted_sum
 
-__all__ = ["Collect", "DirichletLaw", "Join", "Law", "PlainLaw", "added", "law_of"]
+__all__ = ["Collect", "DirichletLaw", "Join", "Law", "PlainLaw", "added", "shares_of_rows"]
 
 # Responsibilities below it are left out of merged entropies. Each changes the bound by less than 3e-9 nats a row.
 _TINY = 1e-10
@@ -36,10 +38,50 @@ _TINY = 1e-10
 
 # --- the law of the weights -------------------------------------------------------------------------------------------
 class Law(ABC):
-    """What expected counts of clusters, (U, K), contribute to the bound: a sum over units of one function each."""
+    """What the law of the hidden states contributes to the bound, and the passes over the rows that belong to it."""
 
     #: Whether every group has weights of its own (else all rows are one unit).
     grouped = False
+    #: Whether a merge changes what further merges of other clusters would.
+    coupled = False
+
+    @abstractmethod
+    def value(self, members: Array) -> float:
+        """The whole contribution, from expected counts of clusters, (U, K)."""
+
+    @abstractmethod
+    def gains(self, members: Array, one: int) -> Array:
+        """What merging `one` with every other cluster adds, shape (K,)."""
+
+    @abstractmethod
+    def structure(self, structure: Any, labels: Array, count: Array) -> Any:
+        """The mixture's structure for clusters: labels (K,) of its components, and the clusters' counts."""
+
+    def start(self, model: LatentMixture, labels: Array, weights: Array, problem: Problem) -> LatentMixture:
+        """The start of another fit: one M-step from the responsibilities of clusters of a model's components."""
+        own = np.asarray(getattr(model.structure, "weights", weights))  # of groups: the population's
+        plain = replace(model, structure=Independent(np.log(np.maximum(own, _TINY))))
+        return start_from(problem, shares_of_rows(plain, labels, problem), hard=False)
+
+    def after(self, first: Statistics) -> Law:
+        """The law, informed by the first pass."""
+        return self
+
+    def merged(self, one: int, other: int) -> Law:
+        """The law after a merge; `other` is left out."""
+        return self
+
+    def first_pass(self, model: LatentMixture) -> Callable[[Batch, Memory], Statistics]:
+        """The pass over the rows."""
+        return Collect(model, self)
+
+    def pass_of_merge(self, one: int, other: int, labels: Array) -> Callable[[Batch, Memory], Statistics]:
+        """The pass over the memory after a merge, of which `labels` (K,) are the components' clusters."""
+        return Join(one, other, self.merged(one, other), int(labels.max()) + 1)
+
+
+class LawOfCounts(Law):
+    """A law whose contribution is a sum over clusters and units of one function each."""
 
     @abstractmethod
     def terms(self, members: Array) -> Array:
@@ -53,10 +95,6 @@ class Law(ABC):
     def joined(self, members: Array, one: int) -> Array:
         """Contribution of cluster `one` together with every other, shape (U, K)."""
 
-    def merged(self, one: int, other: int) -> Law:
-        """The law after a merge; `other` is left out."""
-        return self
-
     def value(self, members: Array) -> float:
         """The whole contribution."""
         return float(self.terms(members).sum()) + self.constant(members.sum(axis=1))
@@ -69,7 +107,7 @@ class Law(ABC):
         return np.asarray(gains)
 
 
-class PlainLaw(Law):
+class PlainLaw(LawOfCounts):
     """Weights are shares: sum of n log n.
 
     Parameters
@@ -93,8 +131,12 @@ class PlainLaw(Law):
         """The same of sums."""
         return self.terms(members + members[:, [one]])
 
+    def structure(self, structure: Any, labels: Array, count: Array) -> Any:
+        """Shares of the counts."""
+        return structure.maximize(Statistics({"count": count}))
 
-class DirichletLaw(Law):
+
+class DirichletLaw(LawOfCounts):
     """Groups' weights are drawn from a Dirichlet law and integrated out.
 
     Parameters
@@ -125,18 +167,19 @@ class DirichletLaw(Law):
         """Parameters add."""
         return DirichletLaw(added(self.pseudo_count, one, other))
 
+    def structure(self, structure: Any, labels: Array, count: Array) -> Any:
+        """Parameters add."""
+        return structure.replace(np.bincount(labels, structure.pseudo_count))
 
-def law_of(structure: Any) -> Law:
-    """The law that belongs to a mixture's structure."""
-    if isinstance(structure, Grouped):
-        return DirichletLaw(structure.pseudo_count)
-    if isinstance(structure, Independent):
-        return PlainLaw(grouped=isinstance(structure, GroupedPlugIn))
-    msg = (
-        f"The mixture's weights are {structure!r}; expected one set of weights (Independent), or weights per group "
-        "(Grouped, GroupedPlugIn). Components of other structures cannot be merged."
+
+def shares_of_rows(model: LatentMixture, labels: Array, problem: Problem) -> Array:
+    """Responsibilities (N, C), without weights, of clusters (labels (K,)) of a model's components, for the rows of a problem."""
+    model = replace(model, encoding=replace(model.encoding, missing=problem.encoding.missing))
+    rows = replace(
+        problem.restricted(None), encoding=model.encoding, components=model.components, sample_weight=None
     )
-    raise InvalidParameterError(msg)
+    member = np.eye(int(labels.max()) + 1)[labels]
+    return np.concatenate([model.infer(batch, {}).resp.T @ member for batch in rows.source()])
 
 
 # --- passes -----------------------------------------------------------------------------------------------------------

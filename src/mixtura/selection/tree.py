@@ -1,4 +1,4 @@
-r"""A tree of the components of a fitted mixture: from all of them to one, pair by pair.
+r"""A tree of the components of a fitted mixture, or of the states of a chain: from all of them to one, pair by pair.
 
 The file is long because every way to read the tree is here; how it is made is in `mixtura.selection.agglomerate`.
 
@@ -23,18 +23,24 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.exceptions import InvalidParameterError
 from mixtura.inference.driver import FitResult
 from mixtura.inference.fitting import Fitted
+from mixtura.inference.problem import Problem
 from mixtura.inference.restarts import StartResult
 from mixtura.inference.stopping import Reason
 from mixtura.models import GroupedMultinomialMixture
 from mixtura.models._base import BaseMixture
 from mixtura.models._fitting import check_choice
+from mixtura.models._hmm import BaseHMM
 from mixtura.protocols import Array
 from mixtura.selection.agglomerate import agglomerate
 from mixtura.selection.clusters import CRITERIA
+from mixtura.selection.levels import RULES, Difference, Level, differences
 from mixtura.statistics import Statistics
-from mixtura.structures import Grouped
+from mixtura.structures import LatentMixture
 
 __all__ = ["Cut", "SegmentTree"]
+
+# Settings of a chain that name its states.
+_BY_STATE = frozenset({"startprob", "transmat", "start", "moves"})
 
 Names = Sequence[str] | Callable[[Array], Sequence[str]]
 
@@ -81,7 +87,7 @@ class Cut:
 
 
 class SegmentTree(BaseEstimator):
-    r"""Merge the components of a fitted mixture pair by pair until one is left.
+    r"""Merge the components of a fitted mixture, or the states of a chain, pair by pair until one is left.
 
     The components of a mixture describe a density, and a customer segment may need several of them; and forty
     segments are read better as seven groups. One pass over the rows collects the statistics; after that, a merge is
@@ -90,7 +96,7 @@ class SegmentTree(BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        A fitted mixture of this library; it is not changed.
+        A fitted mixture of this library, or a hidden Markov model; it is not changed.
     criterion : {"loss", "entropy", "kl"}, default "loss"
         Which pair is merged: the one that costs the bound on the log-likelihood least (alike components, weighted by
         their size), that lowers the entropy of the responsibilities most (overlapping components: shapes made of
@@ -124,6 +130,13 @@ class SegmentTree(BaseEstimator):
     bound. It needs an M-step that is a function of statistics that add over components; for Dirichlet-multinomials these are
     histograms of the counts (exact up to 128 different counts, else at as many nodes).
 
+    Of a hidden Markov model the moves of merged states are sums of moves, so every level is a chain of fewer states. Its bound has the
+    entropy of the most uncertain law of paths with the merged pairs of states (:mod:`mixtura.selection.merging_chains`); a merge is a
+    pass over the filter and the smoothed probabilities, whose time grows with the square of the number of states left. Laws that
+    tie starts or moves hold at no level.
+
+    A mixture, or chain, of K components starts from ``cut(K)`` with ``init_params=tree``.
+
     References
     ----------
     .. [1] J.-P. Baudry, A. E. Raftery, G. Celeux, K. Lo and R. Gottardo (2010), Journal of Computational and Graphical
@@ -145,7 +158,9 @@ class SegmentTree(BaseEstimator):
         self.estimator = estimator
         self.criterion = criterion
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, groups: Any = None, lengths: Any = None
+    ) -> Self:
         """Build the tree on rows, usually those that the mixture was fitted to.
 
         Parameters
@@ -155,9 +170,12 @@ class SegmentTree(BaseEstimator):
         y : ignored
             For scikit-learn's pipelines.
         sample_weight : array_like, shape (n_samples,), optional
-            Non-negative weights.
+            Non-negative weights; for a chain one for each sequence.
         groups : array_like, shape (n_samples,), optional
-            Label of each row's group, for a grouped mixture; None takes the population's weights for all rows.
+            Label of each row's group, for a grouped mixture; None takes the population's weights for all rows. For a chain the
+            name of each row's sequence, as in its `fit`.
+        lengths : array_like of int, optional
+            For a chain: steps of each sequence, as in its `fit`.
 
         Returns
         -------
@@ -172,12 +190,16 @@ class SegmentTree(BaseEstimator):
             If a component has no maximum on these rows.
         """
         check_choice("criterion", self.criterion, list(CRITERIA))
-        if not isinstance(self.estimator, BaseMixture):
-            msg = f"estimator is {self.estimator!r}; expected a fitted mixture of this library, such as GaussianMixture(...).fit(X)."
+        if not isinstance(self.estimator, BaseMixture | BaseHMM):
+            msg = (
+                f"estimator is {self.estimator!r}; expected a fitted mixture of this library, such as GaussianMixture(...).fit(X), or a "
+                "fitted hidden Markov model."
+            )
             raise InvalidParameterError(msg)
         check_is_fitted(self.estimator)
+        self.__dict__.pop("levels_", None)
         self._found = found = agglomerate(
-            self.estimator, X, sample_weight, groups, CRITERIA[self.criterion]()
+            self.estimator, X, CRITERIA[self.criterion](), sample_weight, groups, lengths
         )
         self._publish(found.merges, found.bound, found.entropy)
         return self
@@ -232,7 +254,7 @@ class SegmentTree(BaseEstimator):
         rank[order] = np.arange(n)
         return Cut(int(n), rank[code], weights[order], self._merged)
 
-    def predict_proba(self, X: Any, n: int, groups: Any = None) -> Array:
+    def predict_proba(self, X: Any, n: int, groups: Any = None, lengths: Any = None) -> Array:
         """Probability of every group of `cut(n)`: summed over its components.
 
         Parameters
@@ -242,7 +264,9 @@ class SegmentTree(BaseEstimator):
         n : int
             Number of groups.
         groups : array_like, shape (n_samples,), optional
-            For a grouped mixture: label of each row's group.
+            For a grouped mixture: label of each row's group. For a chain: the name of each row's sequence.
+        lengths : array_like of int, optional
+            For a chain: steps of each sequence.
 
         Returns
         -------
@@ -250,16 +274,17 @@ class SegmentTree(BaseEstimator):
             Rows sum to one; the columns of a smaller n are sums of those of a larger one.
         """
         cut = self.cut(n)
-        given = {} if groups is None else {"groups": groups}
+        beside = {"groups": groups, "lengths": lengths}
+        given = {name: value for name, value in beside.items() if value is not None}
         resp = self.estimator.predict_proba(X, **given)
         return np.asarray(resp @ np.eye(cut.n, dtype=resp.dtype)[cut.labels])
 
-    def predict(self, X: Any, n: int, groups: Any = None) -> Array:
+    def predict(self, X: Any, n: int, groups: Any = None, lengths: Any = None) -> Array:
         """Most probable group of `cut(n)` of each row, by the summed probabilities.
 
         Probabilities nest; the most probable group need not be that of the most probable component.
         """
-        return np.asarray(self.predict_proba(X, n, groups).argmax(axis=1))
+        return np.asarray(self.predict_proba(X, n, groups, lengths).argmax(axis=1))
 
     def groups(
         self, numbers: Iterable[int] | None = None, names: Names | None = None
@@ -321,6 +346,91 @@ class SegmentTree(BaseEstimator):
             "groups": self.groups(numbers, names),
         }
 
+    # --- how many clusters, and why ---------------------------------------------------------------------------
+    @cached_property
+    def levels_(self) -> list[Level]:
+        """All levels, n = 1 ... K: bound, entropy, parameters, BIC and ICL."""
+        check_is_fitted(self)
+        weight = self._found.weight
+        return [
+            Level.of(
+                n,
+                self.bounds_[n - 1],
+                self.entropies_[n - 1],
+                self._joined(self.cut(n)).n_parameters(),
+                weight,
+            )
+            for n in range(1, len(self.weights_) + 1)
+        ]
+
+    def choose(self, rule: str = "entropy") -> int:
+        """A number of clusters, which need not be that of the components.
+
+        Parameters
+        ----------
+        rule : {"entropy", "bic", "icl"}, default "entropy"
+            Where the entropy bends ([1]_; with ``criterion="entropy"``), or the level of least BIC or ICL of the merged components
+            (with ``criterion="loss"``): a sweep over K without a fit.
+
+        Returns
+        -------
+        int
+            For `cut` and `predict`.
+
+        References
+        ----------
+        .. [1] J.-P. Baudry, A. E. Raftery, G. Celeux, K. Lo and R. Gottardo (2010), Journal of Computational and Graphical
+           Statistics 19(2), 332-353.
+        """
+        check_choice("rule", rule, list(RULES))
+        return RULES[rule](self.levels_)
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """The levels as a data frame: n, what the merge to it took from the bound, bound, entropy, parameters, BIC, ICL.
+
+        Parameters
+        ----------
+        library : {"pandas", "polars", "pyarrow"}, optional
+            None takes pandas, or polars where pandas is missing.
+        """
+        from mixtura.data.frames import make_frame
+
+        columns: dict[str, Any] = {
+            name: [getattr(level, name) for level in self.levels_] for name in Level._fields
+        }
+        return make_frame({"n": columns.pop("n"), "loss": [*self.losses_[::-1], 0.0], **columns}, library)
+
+    def explain_split(self, n: int, most: int = 5) -> list[Difference]:
+        """In what the two clusters differ that are apart with n clusters, and one with n - 1.
+
+        Parameters
+        ----------
+        n : int
+            Number of clusters, 2 to K.
+        most : int, default 5
+            Differences wanted, the largest first.
+
+        Returns
+        -------
+        list of Difference
+            Parameter, column, its value in the larger cluster and in the smaller one, and how far apart these are, in standard
+            deviations between the tree's components. Of a chain's states also how long they last. Empty where components have no
+            table of parameters.
+        """
+        cut = self.cut(n)
+        if cut.n < 2:
+            msg = "n is 1, which is no split; expected a number of clusters from 2 on."
+            raise InvalidParameterError(msg)
+        coarser = self.cut(n - 1).labels
+        parents = [coarser[cut.labels == group][0] for group in range(n)]
+        first = next(group for group in range(n) if parents.count(parents[group]) == 2)
+        second = parents.index(parents[first], first + 1)
+        numbered = [f"x{j}" for j in range(self._found.model.encoding.n_features)]
+        names = [str(name) for name in getattr(self.estimator, "feature_names_in_", numbered)]
+        leaves = self._joined(self.cut(len(self.weights_)))
+        order = np.argsort(-self.weights_, kind="stable")
+        return differences(self._joined(cut), leaves, self.weights_[order], names, (first, second))[:most]
+
     def plot_dendrogram(self, ax: Any = None, **options: Any) -> Any:
         """The tree as a picture; see :func:`mixtura.plots.plot_dendrogram`."""
         from mixtura.plots import plot_dendrogram
@@ -329,24 +439,57 @@ class SegmentTree(BaseEstimator):
         return plot_dendrogram(self, ax=ax, **options)
 
     # --- the mixture of merged components ---------------------------------------------------------------------
+    def _joined(self, cut: Cut) -> LatentMixture:
+        """The model of a level's clusters."""
+        clusters, model = self._found.leaves.gathered(cut.labels), self._found.model
+        structure = self._found.leaves.law.structure(model.structure, cut.labels, clusters.count)
+        return replace(model, components=clusters.parameters(), structure=structure)
+
+    def starting_model(self, problem: Problem) -> LatentMixture:
+        """The start of a mixture or chain of K components: the K clusters of ``cut(K)``.
+
+        Parameters
+        ----------
+        problem : Problem
+            What is to be learned.
+
+        Returns
+        -------
+        LatentMixture
+            On the tree's own rows, one M-step from the clusters' responsibilities: the merged components, so that no fit ends below
+            the cut. A chain begins with the merged moves, too.
+        """
+        check_is_fitted(self)
+        found = self._found
+        if problem.n_components > len(self.weights_):
+            msg = (
+                f"n_components is {problem.n_components}, but init_params is a tree of {len(self.weights_)} components; expected at most "
+                "as many. Use fewer, or the tree's own estimator as init_params, whose largest components are then split."
+            )
+            raise InvalidParameterError(msg)
+        if problem.x.shape[1] != found.model.encoding.n_features:
+            msg = (
+                f"The rows have {problem.x.shape[1]} columns, but init_params is a tree over {found.model.encoding.n_features}; expected "
+                "the columns of the tree."
+            )
+            raise InvalidParameterError(msg)
+        labels = self.cut(problem.n_components).labels
+        return found.leaves.law.start(found.model, labels, self.weights_, problem)
+
     def _merged(self, labels: Array, n: int) -> Any:
         """A fitted estimator of the same class whose components are the groups."""
         estimator = copy.copy(self.estimator)
         estimator.n_components = n
+        for name in _BY_STATE & vars(estimator).keys():  # of all states: the merged ones have none
+            setattr(estimator, name, None)
         vars(estimator).pop("_sampler", None)
-        clusters, model = self._found.leaves.gathered(labels), self._found.model
-        structure = model.structure
-        if isinstance(structure, Grouped):
-            structure = structure.replace(np.bincount(labels, structure.pseudo_count))
-        else:
-            structure = structure.maximize(Statistics({"count": clusters.count}))
         memory = {}
         if isinstance(estimator, GroupedMultinomialMixture):
             weights = np.asarray(self.estimator.group_weights_) @ np.eye(n)[labels]
             memory = {0: {"counts": weights, "dirichlet": weights}}
         bound = float(self.bounds_[n - 1])
         result = FitResult(
-            replace(model, components=clusters.parameters(), structure=structure),
+            self._joined(self.cut(n)),
             (bound,),
             Reason.STOPPED,
             0,
