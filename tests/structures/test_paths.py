@@ -204,3 +204,19 @@ def test_numbers_of_paths(n_paths):
         paths.best_paths(SCORES, initial, transition, OFFSETS, n_paths)
     with pytest.raises(InvalidParameterError, match="how many paths"):
         paths.sample_paths(SCORES, initial, transition, OFFSETS, n_paths, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("n_components", [3, 5])
+def test_the_filter_in_the_linear_domain_equals_that_in_logarithms(n_components, how, monkeypatch):
+    rng = np.random.default_rng(0)
+    moves = rng.dirichlet(np.full(n_components, 0.3), n_components) + 1e-40
+    initial = np.eye(n_components)[0]
+    scores = rng.normal(0.0, 20.0, (n_components, OFFSETS[-1]))
+    scores[0, [0, 7]] = -800.0  # the second sequence's first row leaves nothing that can be held
+    scores[1, 5] = -np.inf
+    scores[:, 9] = -np.inf
+    fast = paths.filter_rows(scores, initial, moves, OFFSETS)
+    monkeypatch.setattr(paths, "_ALL_BUT_IMPOSSIBLE", 1.0)
+    slow = paths.filter_rows(scores, initial, moves, OFFSETS)
+    np.testing.assert_allclose(fast.log_scale, slow.log_scale, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(np.exp(fast.logs), np.exp(slow.logs), atol=1e-12)

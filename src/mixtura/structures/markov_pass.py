@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from mixtura.protocols import Array, Batch, Component, Encoding, Memory
-from mixtura.statistics import Statistics, total
+from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.latent_mixture import observed, restricted, weighted_sum
 from mixtura.structures.markov import Markov
@@ -69,7 +69,10 @@ def chain_pass(
         np.add(count, resp.sum(axis=1), out=count)
         np.add(begun, resp[:, first[begin:end] - rows.start].sum(axis=1), out=begun)
         found = components.expected_statistics(block, observed(resp, part))
-        sums[:] = [total([*sums, found])]
+        if sums:
+            sums[0]._add_in_place(found)  # a copy of our own
+        else:
+            sums.append(found.copy())
 
     laws = Laws(*structure.scored, offsets, batch.sample_weight)
     swept = sweep(laws, score, take, keep=not structure.checkpoint)

@@ -33,7 +33,7 @@ from mixtura.kernels import compiled
 from mixtura.protocols import Array
 from mixtura.structures import path_steps
 from mixtura.structures.messages import smooth, smooth_in_logs
-from mixtura.structures.sweep import ends
+from mixtura.structures.sweep import advance, ends
 
 __all__ = [
     "Filter",
@@ -47,6 +47,9 @@ __all__ = [
     "sample_paths",
     "viterbi",
 ]
+
+# Weights of moves below which a filter is run in logarithms.
+_ALL_BUT_IMPOSSIBLE = 1e-50
 
 
 class FilteredRows(NamedTuple):
@@ -84,7 +87,9 @@ def _rows(scores: Array) -> Array:
 
 
 def filter_rows(scores: Array, initial: Array, transition: Array, offsets: Array) -> FilteredRows:
-    """Log filtered probabilities and log scales of all rows, in logarithms throughout.
+    """Log filtered probabilities and log scales of all rows.
+
+    In logarithms throughout where some move is impossible or all but, since what underflows might come back from nowhere else.
 
     Parameters
     ----------
@@ -93,6 +98,21 @@ def filter_rows(scores: Array, initial: Array, transition: Array, offsets: Array
     initial, transition, offsets
         As for `filtered`.
     """
+    if np.ndim(transition) == 3 or np.min(transition) < _ALL_BUT_IMPOSSIBLE:
+        return _filter_in_logs(scores, initial, transition, offsets)
+    share, scale, bad = advance(scores, initial, transition, offsets)
+    with np.errstate(divide="ignore"):
+        logs = np.log(share, out=share)
+    if bad.any():
+        lengths = np.diff(offsets)
+        rows = np.repeat(bad, lengths)
+        part = np.append(0, np.cumsum(lengths[bad]))
+        scale[rows], logs[rows] = _filter_in_logs(scores[:, rows], initial, transition, part)
+    return FilteredRows(scale, logs)
+
+
+def _filter_in_logs(scores: Array, initial: Array, transition: Array, offsets: Array) -> FilteredRows:
+    """Slower, and safe."""
     log_initial, log_moves = _logs(initial, transition)
     rows = _rows(scores)
     first, _ = ends(offsets)

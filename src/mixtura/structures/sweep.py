@@ -30,7 +30,7 @@ import numpy as np
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
 
-__all__ = ["Laws", "Swept", "chunks", "ends", "sweep"]
+__all__ = ["Laws", "Swept", "advance", "chunks", "ends", "sweep"]
 
 _LEAST, _LARGEST = 1e-200, 1e80
 # Up to this many states rows are scalars (kernels/narrow_messages.py).
@@ -322,6 +322,46 @@ def sweep(
             break
         take(rows, resp)
     return Swept(evidence, messages.pairs, bad)
+
+
+def advance(scores: Array, initial: Array, transition: Array, offsets: Array) -> tuple[Array, Array, Array]:
+    """Forward alone, for chains in which every move is possible: what underflows there comes back in the next row.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (K, B)
+        log p(x | state).
+    initial, transition, offsets
+        As of `Laws`.
+
+    Returns
+    -------
+    filtered : ndarray, shape (B, K)
+        Rows sum to one.
+    log_scale : ndarray, shape (B,)
+        log p(x_t | x_1, ..., x_{t-1}).
+    bad : ndarray of bool, shape (U,)
+        Sequences that have to be done in logarithms.
+    """
+    n_components, n_rows = scores.shape
+    first, _ = ends(offsets)
+    parts = chunks(n_rows, n_components)
+    size = parts[0].stop
+    messages = _messages(Laws(initial, transition, offsets, first), size)
+    store = _Store(len(parts), size, messages.width, keep=False)
+    found, log_scale = np.empty((n_rows, n_components)), np.empty(n_rows)
+    low = np.zeros(n_rows, dtype=np.bool_)
+    for number, rows in enumerate(parts):
+        likelihood, shift = messages.likelihood(scores[:, rows], store.room(number))
+        filtered, inverse = store.messages(number, len(shift))
+        messages.forward(likelihood, first[rows], filtered, inverse)
+        store.done(number, filtered, inverse)
+        total = filtered[1:].sum(axis=1)
+        low[rows] = ~(total >= _LEAST)
+        total[low[rows]] = 1.0
+        np.divide(filtered[1:, :n_components], total[:, None], out=found[rows])
+        np.add(np.log(total), shift, out=log_scale[rows])
+    return found, log_scale, np.logical_or.reduceat(low, offsets[:-1])
 
 
 def _units(offsets: Array, rows: slice) -> tuple[slice, Array]:
