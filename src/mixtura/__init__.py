@@ -5,6 +5,7 @@ saved model; `mixtura.segments` goes from a transaction table to explained custo
 """
 
 from mixtura.models import (
+    HMM,
     BayesianGaussianMixture,
     BayesianLinearRegression,
     BernoulliMixture,
@@ -13,12 +14,14 @@ from mixtura.models import (
     FactorAnalyzerMixture,
     GaussianMixture,
     GroupedMultinomialMixture,
+    LinearDynamicalSystem,
     Mixture,
     MultinomialMixture,
     PoissonMixture,
     RegressionMixture,
     StructuralTimeSeries,
     StudentTMixture,
+    SwitchingLinearDynamicalSystem,
     load,
 )
 from mixtura.selection import Cut, Hierarchy, SegmentTree, Selection, hierarchical, select
@@ -26,6 +29,7 @@ from mixtura.selection import Cut, Hierarchy, SegmentTree, Selection, hierarchic
 __version__ = "0.1.0"
 
 __all__ = [
+    "HMM",
     "BayesianGaussianMixture",
     "BayesianLinearRegression",
     "BernoulliMixture",
@@ -36,6 +40,7 @@ __all__ = [
     "GaussianMixture",
     "GroupedMultinomialMixture",
     "Hierarchy",
+    "LinearDynamicalSystem",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",
@@ -44,6 +49,7 @@ __all__ = [
     "Selection",
     "StructuralTimeSeries",
     "StudentTMixture",
+    "SwitchingLinearDynamicalSystem",
     "__version__",
     "hierarchical",
     "load",

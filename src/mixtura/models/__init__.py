@@ -9,6 +9,7 @@ from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMix
 from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
+from mixtura.models.hmm import HMM
 from mixtura.models.loading import load
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
@@ -18,6 +19,7 @@ from mixtura.models.structural_time_series import StructuralTimeSeries
 from mixtura.models.student_t_mixture import StudentTMixture
 
 __all__ = [
+    "HMM",
     "BayesianGaussianMixture",
     "BayesianGroupedMultinomialMixture",
     "BayesianLinearRegression",

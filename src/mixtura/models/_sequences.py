@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,12 +59,10 @@ class Sequences:
         given[self.order] = values
         return given
 
-    def with_rows(self, x: Any) -> Sequences:
-        """The same sequences with other rows (validated ones)."""
-        return replace(self, x=x)
 
-
-def sequences(X: Any, lengths: Any = None, groups: Any = None) -> Sequences:
+def sequences(
+    X: Any, lengths: Any = None, groups: Any = None, check: Callable[[Any], Any] | None = None
+) -> Sequences:
     """Rows with the bounds of their sequences.
 
     Parameters
@@ -75,6 +74,8 @@ def sequences(X: Any, lengths: Any = None, groups: Any = None) -> Sequences:
     groups : str or array_like, shape (N,), optional
         Name of every row's sequence, or the name of the data frame's column that holds it; rows of a sequence are in the order of
         time, but need not lie together.
+    check : callable, optional
+        Makes validated rows of the table as it was given, so that messages name its rows.
 
     Raises
     ------
@@ -94,11 +95,23 @@ def sequences(X: Any, lengths: Any = None, groups: Any = None) -> Sequences:
         msg = "Both lengths and groups were given; expected one of them: both say which rows belong together."
         raise InvalidDataError(msg)
     if groups is not None:
-        return _by_name(X, groups)
+        return _by_name(X, groups, _same if check is None else check)
+    given = _one_after_another(X, lengths)
+    return given if check is None else replace(given, x=check(given.x))
+
+
+def _same(X: Any) -> Any:
+    return X
+
+
+def _one_after_another(X: Any, lengths: Any) -> Sequences:
+    """A table with lengths, or a list of tables."""
     if lengths is None and _is_list_of_tables(X):
-        tables = [np.asarray(table, dtype=np.float64) for table in X]
+        sparse = any(map(sp.issparse, X))
+        tables = [table if sp.issparse(table) else np.asarray(table, dtype=np.float64) for table in X]
         _refuse_uneven(tables)
-        return Sequences(np.concatenate(tables), _offsets([len(table) for table in tables]))
+        rows = sp.vstack(tables, format="csr") if sparse else np.concatenate(tables)
+        return Sequences(rows, _offsets([table.shape[0] for table in tables]))
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if lengths is None:
         return Sequences(X, _offsets([n_rows]))
@@ -126,7 +139,7 @@ def _is_list_of_tables(X: Any) -> bool:
     return isinstance(X, list | tuple) and len(X) > 0 and all(np.ndim(table) == 2 for table in X)
 
 
-def _refuse_uneven(tables: list[Array]) -> None:
+def _refuse_uneven(tables: list[Any]) -> None:
     width = tables[0].shape[1]
     for number, table in enumerate(tables):
         if table.shape[1] != width:
@@ -134,7 +147,7 @@ def _refuse_uneven(tables: list[Array]) -> None:
             raise InvalidDataError(msg)
 
 
-def _by_name(X: Any, groups: Any) -> Sequences:
+def _by_name(X: Any, groups: Any, check: Callable[[Any], Any]) -> Sequences:
     if isinstance(groups, str):
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame) or groups not in frame.columns:
@@ -154,7 +167,7 @@ def _by_name(X: Any, groups: Any) -> Sequences:
         raise InvalidDataError(msg)
     names, codes = np.unique(labels, return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    return Sequences(_rows(X, order), _offsets(np.bincount(codes)), order, names)
+    return Sequences(_rows(check(X), order), _offsets(np.bincount(codes)), order, names)
 
 
 def _rows(X: Any, order: Array) -> Any:

@@ -23,14 +23,15 @@ def _facts(mixture: Any) -> list[tuple[str, str]]:
     same, ended = agreeing(mixture.starts_, max(10.0 * mixture.tol, 1e-4))
     stopped = "converged" if mixture.converged_ else f"not converged ({mixture.stop_reason_})"
     objective, *more = _objective(mixture)
+    counted = getattr(mixture, "_counted_by", "row")
     facts = [
         ("components", f"{mixture.n_components_} (features: {mixture.n_features_in_})"),
         (
             objective,
-            f"{mixture.lower_bound_ * mixture.total_weight_:.4f} ({mixture.lower_bound_:.6f} per row)",
+            f"{mixture.lower_bound_ * mixture.total_weight_:.4f} ({mixture.lower_bound_:.6f} per {counted})",
         ),
         *more,
-        ("rows (sum of weights)", f"{mixture.total_weight_:g}"),
+        (f"{counted}s (sum of weights)", f"{mixture.total_weight_:g}"),
         ("free parameters", str(mixture.n_parameters())),
         ("stopped", f"{stopped} after {mixture.n_iter_} steps"),
         (

@@ -1,25 +1,40 @@
-"""A hidden Markov model with any component as the law of its observations."""
+"""A hidden Markov model with any component as the law of its observations.
+
+Long, because every parameter of the class is documented in one place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
+from rich.console import Console
 
-from mixtura.components import Gaussian, hooks
+from mixtura.components import DirichletMultinomial, Gaussian, hooks
 from mixtura.components.combining import as_component
 from mixtura.data import mixed_encoding
+from mixtura.data.frames import frame_like, make_frame
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
-from mixtura.families import ExponentialFamily
+from mixtura.families import ExponentialFamily, FamilyComponents
+from mixtura.inference.bayesian import INFERENCES, Treatment, treatment
 from mixtura.inference.driver import FitResult, Progress
+from mixtura.inference.grow import resized
 from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
 from mixtura.inference.updates import Maximization, policy
+from mixtura.models._chain_rows import filled_rows, seen_rows
+from mixtura.models._chain_starts import ChainProblem
+from mixtura.models._counts import row_totals
+from mixtura.models._fitting import check_choice
+from mixtura.models._frame import FrameColumns, described, infer
 from mixtura.models._hmm import BaseHMM
 from mixtura.models._support import check_missing, check_support, validated
+from mixtura.models.mixture import Mixture
+from mixtura.priors import ChainPrior, DirichletPrior
 from mixtura.protocols import Array, Component, Executor
 from mixtura.structures import Independent, LatentMixture, Markov
 from mixtura.structures.moves import MoveLaw
@@ -34,6 +49,9 @@ _STAY = 0.8
 class HMM(BaseHMM):
     """Hidden Markov model with K states and any component.
 
+    Every step has a hidden state, which depends on that of the step before; what is observed depends on the state. Sequences of any
+    lengths, weights of sequences, steps and cells that were not observed, states known in part.
+
     Parameters
     ----------
     components : Component or ExponentialFamily
@@ -41,36 +59,75 @@ class HMM(BaseHMM):
         A component with parameters is also the start.
     n_components : int, default 1
         K, number of states; where `components` has parameters, their number.
-    startprob : array_like, shape (K,), optional
-        Where the initial probabilities begin; zeros stay zeros. None: equal.
-    transmat : array_like, shape (K, K), optional
-        Where the transition matrix begins; zeros stay zeros (left-right, banded chains). None: states mostly stay.
+    startprob : array_like, shape (K,), or callable, optional
+        Where the initial probabilities begin; zeros stay zeros. A callable makes them of K. None: equal.
+    transmat : array_like, shape (K, K), or callable, optional
+        Where the transition matrix begins; zeros stay zeros (``left_right`` and ``banded`` of :mod:`mixtura.structures.moves`). A
+        callable makes it of K. None: states mostly stay.
     start : StartLaw, optional
         How initial probabilities are learnt (:mod:`mixtura.structures.starts`): freely (None), not at all, or as the long-run shares.
     moves : MoveLaw, optional
         How the transition matrix is learnt (:mod:`mixtura.structures.moves`): freely (None), with known entries, with shared rows.
+    chain : callable, optional
+        Another law of the states (:mod:`mixtura.structures`), made of a plain chain and the number of covariates: moves that depend on
+        covariates, states with a law of how long they last, moves of each group. None: the plain chain.
+    inference : {"em", "map", "variational"}, optional
+        Maximum likelihood; the mode of the posterior; posterior laws of all parameters (variational Bayes). None is "variational"
+        where a prior is given or to be learnt, else "em".
+    prior : Prior, or mapping of str to Prior, optional
+        Of the components' parameters, as for :class:`Mixture`.
+    chain_prior : ChainPrior or DirichletPrior, optional
+        Of initial probabilities and moves (:mod:`mixtura.priors`). None is `1 / K` of each for posterior laws and flat for the mode.
+    empirical_bayes : bool or {"all", "weights", "components"}, default False
+        Which hyper-parameters are learnt by raising the bound: of the moves' prior ("weights"), of the components' prior, or (True) both.
+    frame : FrameColumns, optional
+        How the columns of a data frame become numbers; `from_frame` makes it.
     tol, max_iter, n_init, init_params, random_state, warm_start, verbose, on_degenerate, time_budget, callbacks, executor
-        As for :class:`GaussianMixture`; `tol` is per step.
+        As for :class:`GaussianMixture`; `tol` is per step, and `init_params` may be a fitted `HMM` or `Mixture`.
 
     Attributes
     ----------
     startprob_ : ndarray, shape (K,)
-        Initial probabilities.
+        Initial probabilities (means, where they have posterior laws).
     transmat_ : ndarray, shape (K, K)
         transmat_[i, j] is the probability of state j after state i.
+    weights_ : ndarray, shape (K,)
+        Long-run shares of the states.
+    dwell_times_ : ndarray, shape (K,)
+        Expected number of steps that a stay in each state lasts.
     components_ : Component
         Fitted laws of the observations, with their locations in units of the data.
+    structure_ : Structure
+        Fitted law of the states.
+    converged_, n_iter_, lower_bound_, lower_bounds_, starts_, n_features_in_, feature_names_in_
+        As for :class:`GaussianMixture`; bounds are per step.
 
     Examples
     --------
     >>> from mixtura.families import Poisson
     >>> rng = np.random.default_rng(0)
     >>> X = rng.poisson(np.repeat([2.0, 9.0, 2.0, 9.0], 50))[:, None]
-    >>> HMM(Poisson(), 2, random_state=0).fit(X).transmat_.diagonal().round(2)
-    array([0.99, 0.98])
+    >>> model = HMM(Poisson(), 2, random_state=0).fit(X)
+    >>> np.sort(model.dwell_times_).round()
+    array([47., 88.])
+    >>> model.forecast(X, 3).states[0].max(axis=1).round(2)
+    array([0.99, 0.98, 0.97])
     """
 
-    _saved_objects: ClassVar[tuple[str, ...]] = ("components", "_components", "_structure", "_encoding")
+    _saved_objects: ClassVar[tuple[str, ...]] = (
+        "components",
+        "start",
+        "moves",
+        "chain",
+        "prior",
+        "chain_prior",
+        "frame",
+        "_begins",
+        "_components",
+        "_structure",
+        "_encoding",
+    )
+    _n_covariates = 0
 
     def __init__(
         self,
@@ -81,6 +138,12 @@ class HMM(BaseHMM):
         transmat: Any = None,
         start: StartLaw | None = None,
         moves: MoveLaw | None = None,
+        chain: Callable[[Markov, int], Any] | None = None,
+        inference: str | None = None,
+        prior: Any = None,
+        chain_prior: ChainPrior | DirichletPrior | None = None,
+        empirical_bayes: bool | str = False,
+        frame: FrameColumns | None = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -99,6 +162,12 @@ class HMM(BaseHMM):
         self.transmat = transmat
         self.start = start
         self.moves = moves
+        self.chain = chain
+        self.inference = inference
+        self.prior = prior
+        self.chain_prior = chain_prior
+        self.empirical_bayes = empirical_bayes
+        self.frame = frame
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -111,30 +180,95 @@ class HMM(BaseHMM):
         self.callbacks = callbacks
         self.executor = executor
 
+    @classmethod
+    def from_frame(
+        cls,
+        X: Any,
+        n_components: int = 1,
+        *,
+        groups: str | None = None,
+        kinds: Mapping[str, Any] | None = None,
+        verbose: bool = True,
+        **settings: Any,
+    ) -> Self:
+        """A chain for the columns of a data frame, of which each gets a distribution that suits its kind.
+
+        Parameters
+        ----------
+        X : data frame
+            Of pandas, polars or Arrow; missing cells may be there.
+        n_components : int, default 1
+            K.
+        groups : str, optional
+            Name of the column with the names of the sequences, which is left out.
+        kinds, verbose, **settings
+            As for :meth:`Mixture.from_frame`, and other arguments of the constructor.
+
+        Returns
+        -------
+        HMM
+            To be fitted on this frame, with the same `groups`.
+        """
+        left_out = {} if groups is None else {groups: "leave out"}
+        components, frame, table = infer(X, {**left_out, **(kinds or {})})
+        if verbose:
+            Console(highlight=False, soft_wrap=True).print(described(table, components, frame), markup=False)
+        return cls(components, n_components, frame=frame, **settings)
+
+    # --- the problem ------------------------------------------------------------------------------------------
     @property
     def _component(self) -> Component:
         component: Component = as_component(
             Gaussian() if self.components is None else self.components, "components"
         )
-        return component
+        return component if hooks.is_blank(component) else hooks.point(component)
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
+        if self.frame is not None:
+            columns = self.frame.matrix(X, type(self).__name__).T
+            X = frame_like(dict(zip(self.frame.names, columns, strict=True)))
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
         X = np.reshape(X, (-1, 1)) if not sp.issparse(X) and len(shape) == 1 else X
-        X = validated(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
         component = self._component
-        shown = X[~np.isnan(X).all(axis=1)]
-        if not len(shown):
+        X = validated(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr" if _takes_sparse(component) else False,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+        )
+        seen = seen_rows(X)
+        if reset and seen is not None and not seen.any():
             msg = f"All {len(X)} steps are missing (NaN); expected at least one that was observed."
             raise InvalidDataError(msg)
-        check_missing(self, component, shown, fitting=reset)
+        check_missing(self, component, X if seen is None else filled_rows(X, seen), fitting=reset)
         check_support(self, component, X)
         return X
 
+    def _checked_step(self, x: Any) -> Array:
+        row = super()._checked_step(x)
+        if row.shape[1] == self.n_features_in_ and not np.isnan(row).all():
+            check_missing(self, self._component, row, fitting=False)
+            check_support(self, self._component, row)
+        return row
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.inference is not None:
+            check_choice("inference", self.inference, INFERENCES)
+
+    def _treatment(self) -> Treatment:
+        """How parameters are treated: what `inference` and the priors say."""
+        return treatment(self.inference, self.prior, self.chain_prior, self.empirical_bayes)
+
     def _problem(self, X: Any, sample_weight: Array | None, seen: Array | None) -> Problem:
-        component = self._component
+        component: Any = self._component
+        if hooks.is_blank(component) and hasattr(component, "totals"):
+            component = copy.copy(component)
+            component.totals = row_totals(X)  # samples are rows of the sizes seen
         encoding = mixed_encoding(X, sample_weight, hooks.centred_columns(component, X.shape[1]))
-        screen = Problem(
+        mixture = Problem(
             X,
             sample_weight,
             encoding,
@@ -144,10 +278,13 @@ class HMM(BaseHMM):
             lambda _: Maximization(policy=policy(self.on_degenerate)),
             self.n_components,
         )
-        return replace(screen, structure=self._chain, screen=screen)
+        screen = treatment(self.inference, self.prior, None, self.empirical_bayes)(mixture)
+        chain = replace(mixture, structure=self._chain)
+        treated = self._treatment()(chain)
+        return replace(treated, screen=replace(screen, components=treated.components))
 
-    def _chain(self, counts: Array) -> Markov:
-        """The chain that a fit begins with, for the states' counts (K,)."""
+    def _chain(self, counts: Array) -> Any:
+        """The law of the states that a fit begins with, for the states' counts (K,)."""
         size = len(counts)
         share = np.maximum(counts, 1e-300) / np.maximum(counts, 1e-300).sum()
         initial = (
@@ -158,39 +295,76 @@ class HMM(BaseHMM):
             if self.transmat is None
             else self._given_rows("transmat", (size, size))
         )
-        return Markov(initial, moves, start=self.start, moves=self.moves)
+        plain = Markov(initial, moves, start=self.start, moves=self.moves)
+        return plain if self.chain is None else self.chain(plain, self._n_covariates)
 
     def _given_rows(self, name: str, shape: tuple[int, ...]) -> Array:
         """Probabilities that the user gave."""
-        given = np.asarray(getattr(self, name), dtype=np.float64)
+        value = getattr(self, name)
+        given = np.asarray(value(shape[0]) if callable(value) else value, dtype=np.float64)
         if given.shape != shape:
-            msg = f"{name} has shape {given.shape}; expected {shape}."
+            msg = f"{name} has shape {given.shape}; expected {shape}, for n_components={shape[0]}."
             raise InvalidParameterError(msg)
         rows = np.atleast_2d(given)
-        bad = np.flatnonzero((rows < 0).any(axis=1) | ~(np.abs(rows.sum(axis=1) - 1.0) < 1e-6))
+        bad = np.flatnonzero(~(rows >= 0).all(axis=1) | ~(np.abs(rows.sum(axis=1) - 1.0) < 1e-6))
         if bad.size:
-            msg = f"{name}, row {bad[0]}, is {rows[bad[0]]}; expected probabilities of at least 0 that sum to 1."
+            where = name if given.ndim == 1 else f"{name}, row {bad[0]},"
+            msg = f"{where} is {rows[bad[0]]}; expected probabilities of at least 0 that sum to 1."
             raise InvalidParameterError(msg)
         return given
 
+    @property
+    def _begins(self) -> dict[str, Any]:
+        """Where the chain begins, as a model file can hold it; callables stay out."""
+        given = {"startprob": self.startprob, "transmat": self.transmat}
+        return {name: None if callable(value) else value for name, value in given.items()}
+
+    @_begins.setter
+    def _begins(self, values: dict[str, Any]) -> None:
+        self.startprob, self.transmat = values["startprob"], values["transmat"]
+
+    # --- where it starts --------------------------------------------------------------------------------------
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         if self.warm_start and hasattr(self, "_components"):
             return self._from_fitted(problem, self)
-        if hooks.is_blank(problem.components):
+        given, origin = (
+            self._component,
+            problem.encoding.origin,
+        )  # the problem's own are blank where they have priors
+        if hooks.is_blank(given):
             return None
-        return LatentMixture(
-            problem.components, self._chain(np.ones(problem.components.n_components)), problem.encoding
-        )
+        placed = given if origin is None else hooks.moved(given, origin)
+        return LatentMixture(placed, self._chain(np.ones(placed.n_components)), problem.encoding)
+
+    def _start(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
+        given = self.init_params
+        start: LatentMixture | None
+        if isinstance(given, HMM | Mixture):
+            sized = resized(
+                self._from_fitted(problem, given),
+                problem.restricted(None).source(),
+                self.n_components,
+                self._executor(problem),
+            )
+            same = given.n_components_ == self.n_components and isinstance(given, HMM)
+            if not same and isinstance(problem, ChainProblem):
+                sized = problem.rearranged(sized)
+            start = sized
+        else:
+            start = super()._start(problem, rng)
+        return None if start is None else self._treatment().start(problem, start)
 
     def _from_fitted(self, problem: Problem, other: Any) -> LatentMixture:
-        if not isinstance(other, HMM):
-            msg = f"init_params is a fitted {type(other).__name__}; expected a fitted HMM of the same components."
+        if not isinstance(other, HMM | Mixture):
+            msg = f"init_params is a fitted {type(other).__name__}; expected a fitted HMM or Mixture of the same components."
             raise InvalidParameterError(msg)
-        components, origin = other._components, problem.encoding.origin
+        model, origin = other._model().point, problem.encoding.origin
+        components = model.components
         if origin is not None:
-            components = hooks.moved(components, origin - other._encoding.origin)
-        return LatentMixture(components, other._structure, problem.encoding)
+            components = hooks.moved(components, origin - model.encoding.origin)
+        return LatentMixture(components, model.structure, problem.encoding)
 
+    # --- what was learnt --------------------------------------------------------------------------------------
     def _publish(self, result: FitResult) -> None:
         model = result.model
         self._components, self._structure, self._encoding = model.components, model.structure, model.encoding
@@ -199,20 +373,69 @@ class HMM(BaseHMM):
         return LatentMixture(self._components, self._structure, self._encoding)
 
     @property
+    def structure_(self) -> Any:
+        """Fitted law of the states."""
+        return self._learnt("structure_")
+
+    @property
     def startprob_(self) -> Array:
         """Initial probabilities, shape (K,)."""
-        return np.asarray(self._structure.initial)
+        return np.asarray(self._learnt("startprob_").initial)
 
     @property
     def transmat_(self) -> Array:
         """Transition matrix, shape (K, K)."""
-        return np.asarray(self._structure.transition)
+        return np.asarray(self._learnt("transmat_").transition)
 
     @property
     def components_(self) -> Any:
         """Fitted laws of the observations, with their locations in units of the data."""
+        self._learnt("components_")
         origin = self._encoding.origin
         return self._components if origin is None else hooks.moved(self._components, -origin)
+
+    def _learnt(self, name: str) -> Any:
+        if not hasattr(self, "_structure"):
+            msg = f"This HMM has no {name} yet: call fit first."
+            raise AttributeError(msg)
+        return self._structure
+
+    def _parameter_table(self) -> list[hooks.Parameter]:
+        """Parameters by name; levels of a data frame by theirs."""
+        numbered = [f"x{j}" for j in range(self.n_features_in_)]
+        names = [str(name) for name in getattr(self, "feature_names_in_", numbered)]
+        rows = hooks.table(hooks.point(self._components), names, self._encoding.origin)
+        if self.frame is None:
+            return rows
+        return [row._replace(feature=self.frame.named(row.feature)) for row in rows]
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Any = None,
+        currstate: int | None = None,
+        *,
+        lengths: Any = None,
+        covariates: Any = None,
+    ) -> tuple[Any, Array]:
+        """Simulate new sequences; where the chain is of a data frame, as a data frame. See :meth:`Future.sample`."""
+        rows, states = super().sample(
+            n_samples, random_state, currstate, lengths=lengths, covariates=covariates
+        )
+        if self.frame is None:
+            return rows, states
+        return make_frame(self.frame.decoded(rows), self.frame.library), states
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _takes_sparse(component: Component) -> bool:
+    """Whether rows may be a CSR matrix."""
+    family = component.family if isinstance(component, FamilyComponents) else None
+    return isinstance(component, DirichletMultinomial) if family is None else family.sparse
 
 
 def _independent(counts: Array) -> Independent:

@@ -15,6 +15,7 @@ from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMix
 from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
+from mixtura.models.hmm import HMM
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
@@ -37,6 +38,7 @@ _CLASSES: dict[str, type[Any]] = {
         FactorAnalyzerMixture,
         GaussianMixture,
         GroupedMultinomialMixture,
+        HMM,
         Mixture,
         MultinomialMixture,
         PoissonMixture,

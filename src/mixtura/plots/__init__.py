@@ -14,6 +14,8 @@ from mixtura.plots.posterior_weights import plot_posterior_weights
 from mixtura.plots.selection import plot_selection
 from mixtura.plots.series import plot_series
 from mixtura.plots.simplex import plot_simplex
+from mixtura.plots.state_sequence import plot_states
+from mixtura.plots.transitions import plot_transition_diagram, plot_transitions
 from mixtura.plots.visits import plot_visits
 from mixtura.plots.words import plot_words
 
@@ -28,6 +30,9 @@ __all__ = [
     "plot_selection",
     "plot_series",
     "plot_simplex",
+    "plot_states",
+    "plot_transition_diagram",
+    "plot_transitions",
     "plot_visits",
     "plot_words",
 ]
