@@ -2,6 +2,7 @@
 
 A linear dynamical system consists of two regressions, state on state before and row on state. Each has coefficients and a noise
 covariance, and each of these has a law. All that a law sees are the expected sums of the regression, :class:`RegressionSums`.
+The file is long because it holds all of them, each with an example.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.hmm import HMM
+from mixtura.models.linear_dynamical_system import LinearDynamicalSystem
 from mixtura.models.loading import load
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
@@ -29,6 +30,7 @@ __all__ = [
     "FactorAnalyzerMixture",
     "GaussianMixture",
     "GroupedMultinomialMixture",
+    "LinearDynamicalSystem",
     "Mixture",
     "MultinomialMixture",
     "PoissonMixture",

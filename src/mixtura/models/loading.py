@@ -16,6 +16,7 @@ from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
 from mixtura.models.gaussian_mixture import GaussianMixture
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.hmm import HMM
+from mixtura.models.linear_dynamical_system import LinearDynamicalSystem
 from mixtura.models.mixture import Mixture
 from mixtura.models.multinomial_mixture import MultinomialMixture
 from mixtura.models.poisson_mixture import PoissonMixture
@@ -39,6 +40,7 @@ _CLASSES: dict[str, type[Any]] = {
         GaussianMixture,
         GroupedMultinomialMixture,
         HMM,
+        LinearDynamicalSystem,
         Mixture,
         MultinomialMixture,
         PoissonMixture,
