@@ -40,7 +40,7 @@ from mixtura.structures.markov import Markov
 __all__ = ["Posterior", "SwitchingChain"]
 
 # Turns of a pass that remembers, of one that does not, and the gain per row at which they end.
-_TURNS, _COLD_TURNS, _ENOUGH = 10, 40, 1e-7
+_TURNS, _COLD_TURNS, _ENOUGH = 3, 40, 1e-7
 # Factors of the first turns' scores where nothing is remembered.
 _DAMPED = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7)
 _SHARED = frozenset({"look_count", "look_xx", "look_x", "look_zz", "first_count", "first_z", "first_zz"})

@@ -18,6 +18,7 @@ from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
 from mixtura.models.structural_time_series import StructuralTimeSeries
 from mixtura.models.student_t_mixture import StudentTMixture
+from mixtura.models.switching_linear_dynamical_system import SwitchingLinearDynamicalSystem
 
 __all__ = [
     "HMM",
@@ -37,5 +38,6 @@ __all__ = [
     "RegressionMixture",
     "StructuralTimeSeries",
     "StudentTMixture",
+    "SwitchingLinearDynamicalSystem",
     "load",
 ]

@@ -23,6 +23,7 @@ from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
 from mixtura.models.structural_time_series import StructuralTimeSeries
 from mixtura.models.student_t_mixture import StudentTMixture
+from mixtura.models.switching_linear_dynamical_system import SwitchingLinearDynamicalSystem
 from mixtura.persistence import read_model_file
 
 __all__ = ["load"]
@@ -47,6 +48,7 @@ _CLASSES: dict[str, type[Any]] = {
         RegressionMixture,
         StructuralTimeSeries,
         StudentTMixture,
+        SwitchingLinearDynamicalSystem,
     )
 }
 

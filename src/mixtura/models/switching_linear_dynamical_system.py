@@ -1,0 +1,522 @@
+"""Switching linear dynamical systems: regimes that say how a hidden state moves.
+
+The file is long because the docstrings are; starts are in `_switching_start`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.chains.switching import Posterior, SwitchingChain
+from mixtura.chains.switching_parts import First, Look, Motions
+from mixtura.exceptions import (
+    ConvergenceWarning,
+    InterruptedWarning,
+    InvalidDataError,
+    InvalidParameterError,
+    ModelFileError,
+)
+from mixtura.executors import Serial
+from mixtura.inference.driver import FitResult, Progress, run
+from mixtura.inference.stopping import Reason, Stopping
+from mixtura.inference.updates import Maximization
+from mixtura.models._checked import checked_count, checked_level
+from mixtura.models._sequences import Sequences, sequences
+from mixtura.models._switching_start import start
+from mixtura.persistence import ModelFile, write_model_file
+from mixtura.protocols import Array, Batch
+from mixtura.structures import Markov
+
+__all__ = ["SwitchingForecast", "SwitchingLinearDynamicalSystem"]
+
+_ARRAYS = (
+    "startprob_",
+    "transmat_",
+    "dynamics_",
+    "offsets_",
+    "state_covariances_",
+    "loadings_",
+    "intercept_",
+    "noise_variances_",
+    "initial_mean_",
+    "initial_covariance_",
+    "lower_bounds_",
+    "_floors",
+)
+_SCALARS = ("n_iter_", "converged_", "stop_reason_", "n_features_in_", "lower_bound_", "_floor")
+
+
+class SwitchingForecast(NamedTuple):
+    """What is expected after a sequence.
+
+    Parameters
+    ----------
+    mean, standard_error : ndarray, shape (n_steps, n_features)
+        Of the observations.
+    lower, upper : ndarray, shape (n_steps, n_features)
+        Ends of the intervals.
+    regimes : ndarray, shape (n_steps, n_regimes)
+        Probabilities of the regimes.
+    """
+
+    mean: Array
+    standard_error: Array
+    lower: Array
+    upper: Array
+    regimes: Array
+
+
+class SwitchingLinearDynamicalSystem(BaseEstimator):
+    r"""A hidden state that moves linearly, in one of several ways; which one is a hidden Markov chain.
+
+    .. math:: z_t = A_{s_t} z_{t-1} + b_{s_t} + N(0, Q_{s_t}), \qquad x_t = C z_t + d + N(0, R)
+
+    The regimes s follow each other with the probabilities of `transmat_`; the noise of the columns is independent. Learning is variational
+    EM: the posterior is approximated by the closest law in which the whole path of regimes is independent of the whole path of
+    states (:mod:`mixtura.chains.switching`). The bound on the log-likelihood rises with every step.
+
+    Parameters
+    ----------
+    n_regimes : int, default 2
+        K.
+    n_states : int, default 1
+        m, the dimension of the hidden state.
+    loadings : array_like, shape (n_features, n_states), optional
+        C where it is known, of full column rank: the identity makes a noisily observed autoregression with switching coefficients.
+        None: learnt, and known up to a linear map of the states.
+    n_init : int, default 5
+        Starts from random stretches; the best one is kept.
+    tol : float, default 1e-4
+        Bound on the estimated remaining gain of the bound per step (nats).
+    max_iter : int, default 1000
+        Most steps of EM from each start.
+    random_state : int, RandomState or None
+        Source of the starts.
+    callbacks : sequence of callable, default ()
+        Called after every step; one that returns True ends a run.
+
+    Attributes
+    ----------
+    startprob_, transmat_ : ndarray, shape (n_regimes,) and (n_regimes, n_regimes)
+        Law of the regimes. A sequence's first regime moves nothing; it only says which one follows.
+    dynamics_, offsets_, state_covariances_ : ndarray, shape (n_regimes, n_states, n_states), (n_regimes, n_states) and as dynamics_
+        A, b and Q of every regime.
+    loadings_, intercept_, noise_variances_ : ndarray, shape (n_features, n_states), (n_features,) and (n_features,)
+        C, d, and the diagonal of R.
+    initial_mean_, initial_covariance_ : ndarray, shape (n_states,) and (n_states, n_states)
+        Of the first state.
+    lower_bound_ : float
+        Bound on the log-likelihood of the rows fitted, per step; `lower_bounds_` after every step of EM.
+    objectives_ : list of float
+        What every start reached, per step.
+    n_iter_, converged_, stop_reason_ : int, bool, str
+        Steps, whether the remaining gain fell below `tol`, and why the run ended.
+    n_features_in_ : int
+        D.
+
+    Notes
+    -----
+    What is called a probability of a regime is that of the approximation, which is surer of itself than the exact posterior.
+
+    References
+    ----------
+    .. [1] Z. Ghahramani and G. E. Hinton (2000), Variational learning for switching state-space models, Neural Computation 12(4), 831-864.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> regimes = np.repeat([0, 1, 0, 1], 50)
+    >>> x = np.zeros(200)
+    >>> for t in range(1, 200):
+    ...     x[t] = (0.95, -0.8)[regimes[t]] * x[t - 1] + rng.normal()
+    >>> model = SwitchingLinearDynamicalSystem(2, loadings=[[1.0]], n_init=2, tol=0.01, random_state=0)
+    >>> found = model.fit(x.reshape(-1, 1)).predict(x.reshape(-1, 1))
+    >>> bool(max(np.mean(found == regimes), np.mean(found != regimes)) > 0.85)
+    True
+    """
+
+    def __init__(
+        self,
+        n_regimes: int = 2,
+        n_states: int = 1,
+        *,
+        loadings: Any = None,
+        n_init: int = 5,
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[[Progress], object]] = (),
+    ) -> None:
+        self.n_regimes = n_regimes
+        self.n_states = n_states
+        self.loadings = loadings
+        self.n_init = n_init
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.callbacks = callbacks
+
+    # --- fitting ----------------------------------------------------------------------------------------------
+    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> Self:
+        """Learn from one or several sequences.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_steps, n_features), or list of such
+            Rows in order of time; NaN where a cell is missing.
+        y : None
+            Not used.
+        lengths : array_like of int, optional
+            Steps of each sequence; None: one sequence (or the tables of the list).
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        InvalidDataError, InvalidParameterError
+            With where, what was found, what was expected and what to do.
+        """
+        n_regimes, n_states, n_init = (
+            checked_count(name, getattr(self, name)) for name in ("n_regimes", "n_states", "n_init")
+        )
+        given = self._checked(X, lengths, None)
+        known = self._known_loadings(given.x.shape[1])
+        least = 3 * (n_states + 1) * n_regimes
+        if given.n_rows - len(given.lengths) < least:
+            msg = (
+                f"X has {given.n_rows} steps in {len(given.lengths)} sequences; expected at least {least} moves from step to step, three "
+                "for each coefficient of every regime. Give more steps, or fewer regimes or states."
+            )
+            raise InvalidDataError(msg)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        batch, results = _batch(given), []
+        for _ in range(n_init):
+            begun = start(given.x, given.offsets, n_regimes, n_states, known, rng)
+            results.append(
+                run(
+                    begun,
+                    [batch],
+                    update=Maximization(),
+                    executor=Serial(),
+                    stopping=Stopping(self.tol, self.max_iter),
+                    callbacks=self.callbacks,
+                )
+            )
+            if results[-1].reason == Reason.INTERRUPTED:
+                break
+        best = max(results, key=lambda result: result.objective)
+        self.objectives_ = [result.objective / result.weight for result in results]
+        self.n_features_in_ = given.x.shape[1]
+        self._publish(best)
+        self._warn(best)
+        return self
+
+    def _publish(self, result: FitResult) -> None:
+        model: SwitchingChain = result.model
+        self.startprob_, self.transmat_ = model.regimes.initial, model.regimes.transition
+        self.dynamics_ = model.motions.dynamics[:, :, :-1]
+        self.offsets_ = model.motions.dynamics[:, :, -1]
+        self.state_covariances_ = model.motions.covariances
+        self.loadings_, self.intercept_ = model.look.loadings[:, :-1], model.look.loadings[:, -1]
+        self.noise_variances_ = model.look.variances
+        self.initial_mean_, self.initial_covariance_ = model.first.mean, model.first.covariance
+        self._floor, self._floors = model.motions.floor, model.look.floors
+        self.lower_bounds_ = np.array(result.history) / result.weight
+        self.lower_bound_ = float(self.lower_bounds_[-1])
+        self.n_iter_, self.stop_reason_ = result.n_iter, str(result.reason)
+        self.converged_ = result.reason == Reason.CONVERGED
+
+    def _warn(self, result: FitResult) -> None:
+        name = type(self).__name__
+        if result.reason == Reason.INTERRUPTED:
+            text = f"{name} was interrupted after {result.n_iter} steps; this is the best model so far."
+            warnings.warn(text, InterruptedWarning, stacklevel=3)
+        if result.reason == Reason.MAX_ITER:
+            warnings.warn(
+                f"{name} ran out of max_iter={self.max_iter} steps before the estimated remaining gain fell below tol={self.tol:g} "
+                "per step, so it did not converge. Increase max_iter, or tol if this precision is not needed.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    # --- rows -------------------------------------------------------------------------------------------------
+    def _checked(self, X: Any, lengths: Any, n_features: int | None) -> Sequences:
+        """Rows of all sequences as numbers."""
+        try:
+            given = sequences(X if isinstance(X, list) else np.array(X, dtype=np.float64), lengths)
+            table = np.array(given.x, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InvalidDataError):
+                raise
+            msg = "X holds values that are no numbers; expected a table of numbers, NaN where a cell is missing."
+            raise InvalidDataError(msg) from None
+        if table.ndim != 2:
+            msg = f"X has shape {table.shape}; expected (n_steps, n_features). Reshape one column with X.reshape(-1, 1)."
+            raise InvalidDataError(msg)
+        if n_features is not None and table.shape[1] != n_features:
+            msg = f"X has {table.shape[1]} columns; expected {n_features}, as in the fit."
+            raise InvalidDataError(msg)
+        infinite = np.argwhere(np.isinf(table))
+        if infinite.size:
+            row, column = infinite[0]
+            msg = f"X: row {row}, column {column} is {table[row, column]}; expected finite numbers, or NaN for a missing one."
+            raise InvalidDataError(msg)
+        if n_features is None:
+            seen = ~np.isnan(table)
+            spread = [
+                np.ptp(column[own]) if own.any() else 0.0 for column, own in zip(table.T, seen.T, strict=True)
+            ]
+            still = np.flatnonzero(~(np.array(spread) > 0))
+            if still.size:
+                state = (
+                    "is missing in all rows" if not seen[:, still[0]].any() else "has one value in all rows"
+                )
+                msg = f"X: column {still[0]} {state}; expected columns that change. Leave it out."
+                raise InvalidDataError(msg)
+        return Sequences(table, given.offsets)
+
+    def _known_loadings(self, n_features: int) -> Array | None:
+        if self.loadings is None:
+            return None
+        try:
+            given = np.array(self.loadings, dtype=np.float64)
+        except (TypeError, ValueError):
+            given = np.empty(0)
+        shape = (n_features, self.n_states)
+        if given.shape != shape or not np.isfinite(given).all():
+            msg = f"loadings have shape {np.shape(self.loadings)}; expected finite numbers of shape {shape}, or None to learn them."
+            raise InvalidParameterError(msg)
+        rank = np.linalg.matrix_rank(given)
+        if rank < self.n_states:
+            msg = (
+                f"loadings are of rank {rank}; expected full column rank, {self.n_states}: the columns must show every state. Leave them "
+                "out to learn them, or use LinearDynamicalSystem."
+            )
+            raise InvalidParameterError(msg)
+        return given
+
+    def _model(self) -> SwitchingChain:
+        check_is_fitted(self)
+        return SwitchingChain(
+            Markov(self.startprob_, self.transmat_),
+            Motions(
+                np.concatenate([self.dynamics_, self.offsets_[:, :, None]], axis=2),
+                self.state_covariances_,
+                self._floor,
+            ),
+            Look(
+                np.column_stack([self.loadings_, self.intercept_]),
+                self.noise_variances_,
+                self._floors,
+                self.loadings is not None,
+            ),
+            First(self.initial_mean_, self.initial_covariance_, self._floor),
+        )
+
+    def _posterior(self, X: Any, lengths: Any) -> Posterior:
+        model = self._model()
+        return model.infer(_batch(self._checked(X, lengths, self.n_features_in_)))
+
+    # --- what it says -----------------------------------------------------------------------------------------
+    def predict_proba(self, X: Any, lengths: Any = None) -> Array:
+        """Probabilities of the regimes given whole sequences, shape (n_steps, n_regimes).
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+        """
+        return self._posterior(X, lengths).regimes.T.copy()
+
+    def predict(self, X: Any, lengths: Any = None) -> Array:
+        """The most probable regime of every step, shape (n_steps,).
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+        """
+        return self._posterior(X, lengths).regimes.argmax(axis=0)
+
+    def smooth(self, X: Any, lengths: Any = None) -> tuple[Array, Array]:
+        """Means (n_steps, n_states) and covariances (n_steps, n_states, n_states) of the states given whole sequences.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+        """
+        states = self._posterior(X, lengths).states
+        return states.mean, states.covariance
+
+    def score(self, X: Any, y: Any = None, lengths: Any = None) -> float:
+        """Bound on the log-likelihood per step.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+        y : None
+            Not used.
+        """
+        found = self._posterior(X, lengths)
+        return float(found.bound.sum()) / found.regimes.shape[1]
+
+    def forecast(
+        self, X: Any, n_steps: int, level: float = 0.9, n_paths: int = 2000, random_state: Any = None
+    ) -> SwitchingForecast:
+        """The steps after a sequence, by simulation.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_steps, n_features)
+            One sequence.
+        n_steps : int
+            Steps after it.
+        level : float, default 0.9
+            Probability inside the intervals.
+        n_paths : int, default 2000
+            Paths drawn.
+        random_state : int, RandomState or None
+            Source of the draws.
+        """
+        n_steps, n_paths = checked_count("n_steps", n_steps), checked_count("n_paths", n_paths, 2)
+        half = 0.5 - 0.5 * checked_level(level)
+        found = self._posterior(X, None)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+        shares = found.regimes[:, -1]
+        regimes = rng.choice(len(shares), size=n_paths, p=shares / shares.sum())
+        states = rng.multivariate_normal(
+            found.states.mean[-1], found.states.covariance[-1], size=n_paths, method="eigh"
+        )
+        paths, probabilities = (
+            np.empty((n_steps, n_paths, self.n_features_in_)),
+            np.empty((n_steps, len(shares))),
+        )
+        for t in range(n_steps):
+            shares = probabilities[t] = shares @ self.transmat_
+            regimes, states = self._moved(regimes, states, rng)
+            paths[t] = self._shown(states, rng)
+        lower, upper = np.quantile(paths, [half, 1.0 - half], axis=1)
+        return SwitchingForecast(paths.mean(axis=1), paths.std(axis=1), lower, upper, probabilities)
+
+    def _moved(self, regimes: Array, states: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """The next regimes and states of many paths."""
+        steps = np.cumsum(self.transmat_, axis=1)[regimes]
+        regimes = np.minimum((rng.uniform(size=(len(regimes), 1)) > steps).sum(axis=1), self.n_regimes - 1)
+        noise = np.einsum(
+            "nij,nj->ni",
+            np.linalg.cholesky(self.state_covariances_)[regimes],
+            rng.standard_normal(states.shape),
+        )
+        return regimes, np.einsum("nij,nj->ni", self.dynamics_[regimes], states) + self.offsets_[
+            regimes
+        ] + noise
+
+    def _shown(self, states: Array, rng: np.random.Generator) -> Array:
+        noise = np.sqrt(self.noise_variances_) * rng.standard_normal((len(states), self.n_features_in_))
+        return np.asarray(states @ self.loadings_.T + self.intercept_ + noise)
+
+    def sample(self, n_steps: int = 1, random_state: Any = None) -> tuple[Array, Array, Array]:
+        """A sequence from the model: rows (n_steps, n_features), regimes (n_steps,), states (n_steps, n_states).
+
+        Parameters
+        ----------
+        n_steps : int, default 1
+            Its length.
+        random_state : int, RandomState or None
+            Source of the draws.
+        """
+        check_is_fitted(self)
+        n_steps = checked_count("n_steps", n_steps)
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+        regime = rng.choice(len(self.startprob_), size=1, p=self.startprob_ / self.startprob_.sum())
+        state = rng.multivariate_normal(self.initial_mean_, self.initial_covariance_, size=1, method="eigh")
+        regimes, states = [regime], [state]
+        for _ in range(n_steps - 1):
+            regime, state = self._moved(regime, state, rng)
+            regimes.append(regime)
+            states.append(state)
+        whole = np.concatenate(states)
+        return self._shown(whole, rng), np.concatenate(regimes), whole
+
+    # --- criteria and files -----------------------------------------------------------------------------------
+    def n_parameters(self) -> int:
+        """Free parameters; a shift of the states, and a linear map where loadings are learnt, change nothing and are not counted."""
+        check_is_fitted(self)
+        n_regimes, size = self.offsets_.shape
+        law = n_regimes - 1 + n_regimes * (n_regimes - 1)
+        covariance = size * (size + 1) // 2
+        motions = n_regimes * (size * (size + 1) + covariance)
+        look = self.n_features_in_ * 2 + (0 if self.loadings is not None else self.n_features_in_ * size)
+        same = size + (0 if self.loadings is not None else size * size)
+        return law + motions + look + size + covariance - same
+
+    def bic(self, X: Any, lengths: Any = None) -> float:
+        """Schwarz's criterion with the bound in the place of the log-likelihood, by steps; lower is better.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+        """
+        found = self._posterior(X, lengths)
+        return float(np.log(found.regimes.shape[1])) * self.n_parameters() - 2.0 * float(found.bound.sum())
+
+    def aic(self, X: Any, lengths: Any = None) -> float:
+        """Akaike's criterion with the bound in the place of the log-likelihood; lower is better.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+        """
+        return 2.0 * self.n_parameters() - 2.0 * float(self._posterior(X, lengths).bound.sum())
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fitted model to a file of numbers and text only (no pickle); `mixtura.load` reads it.
+
+        Parameters
+        ----------
+        path : str or Path
+            Target; suffix ``.mixtura`` by convention.
+        """
+        check_is_fitted(self)
+        settings = {n: v for n, v in self.get_params().items() if n not in ("callbacks", "random_state")}
+        if settings["loadings"] is not None:
+            settings["loadings"] = np.array(settings["loadings"], dtype=float).tolist()
+        attributes = {name: getattr(self, name) for name in (*_SCALARS, "objectives_")}
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        return write_model_file(path, ModelFile(type(self).__name__, settings, attributes, arrays))
+
+    @classmethod
+    def _from_file(cls, content: ModelFile) -> Self:
+        """An estimator from the content of a model file."""
+        missing = set(_ARRAYS) - set(content.arrays) | {*_SCALARS, "objectives_"} - set(content.attributes)
+        unknown = set(content.settings) - set(inspect.signature(cls).parameters)
+        if missing or unknown:
+            msg = (
+                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks {sorted(missing)}. "
+                "It was written by another version of mixtura: use that version, or fit again."
+            )
+            raise ModelFileError(msg)
+        new = cls(**content.settings)
+        for name, value in {**content.attributes, **content.arrays}.items():
+            setattr(new, name, value)
+        return new
+
+
+def _batch(given: Sequences) -> Batch:
+    return Batch(np.ascontiguousarray(given.x.T), np.ones(given.n_rows), given.offsets)
