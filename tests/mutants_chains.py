@@ -5,8 +5,9 @@ import copy
 import numpy as np
 from scipy.special import digamma
 
-from contract.specimens_chains import INITIAL, KNOWN, LOGIT, LOGITS, MOVES, OFFSETS
-from mixtura.structures import DirichletMarkov, DirichletMarkovMode, InputOutputMarkov, Markov
+from contract.specimens_chains import HAZARD, INITIAL, JUMPS, KNOWN, LOGIT, LOGITS, MOVES, OFFSETS
+from mixtura.structures import DirichletMarkov, DirichletMarkovMode, InputOutputMarkov, Markov, SemiMarkov
+from mixtura.structures.durations import FreeDurations
 from mixtura.structures.moves import KnownMoves
 from mixtura.structures.starts import StationaryStart
 from mutant_base import Mutant
@@ -95,6 +96,24 @@ class WeightsForgotten(InputOutputMarkov):
         return found
 
 
+class LastSegmentEnded(SemiMarkov):
+    """What is cut off by the end of a sequence counts as ended there."""
+
+    def infer(self, scores, batch, memory):
+        found = super().infer(scores, batch, memory)
+        found.statistics.sums["exits"][:, 0] += len(batch.unit_offsets) - 1
+        return found
+
+
+class AgesShifted(SemiMarkov):
+    """A state that goes on is counted at the age that it then has."""
+
+    def maximize(self, stats):
+        late = stats.copy()
+        late.sums["stays"] = np.roll(stats["stays"], 1, axis=1)
+        return super().maximize(late)
+
+
 CATALOGUE = {
     "sequences joined": Mutant(structure=NoBorders(INITIAL, MOVES), arguments=ARGUMENTS),
     "moves counted backwards": Mutant(structure=Backwards(INITIAL, MOVES), arguments=ARGUMENTS),
@@ -114,4 +133,8 @@ CATALOGUE = {
         structure=CovariatesOfTheRowLeft(LOGITS, INITIAL), arguments=LOGIT
     ),
     "scores of moves without weights": Mutant(structure=WeightsForgotten(LOGITS, INITIAL), arguments=LOGIT),
+    "a segment cut off counts as ended": Mutant(
+        structure=LastSegmentEnded(JUMPS, FreeDurations(HAZARD)), arguments=ARGUMENTS
+    ),
+    "ages shifted": Mutant(structure=AgesShifted(JUMPS, FreeDurations(HAZARD)), arguments=ARGUMENTS),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.special import logsumexp
@@ -60,3 +60,43 @@ def markov(initial, transition):
         return value
 
     return log_prior
+
+
+def semi_markov(initial, transition, lasts, at_least):
+    """log p(path) of a semi-Markov chain: the sum over all cuts of the path into segments.
+
+    `lasts(k, d)` is the probability that state k has d rows, `at_least(k, d)` that it has d or more (the last segment is cut off).
+    """
+
+    def cuts(n_rows):
+        for marks in product([False, True], repeat=n_rows - 1):
+            yield [0, *[t + 1 for t, mark in enumerate(marks) if mark], n_rows]
+
+    def log_prior(path, _):
+        total = 0.0
+        for edges in cuts(len(path)):
+            weight = initial[path[0]]
+            for start, stop in pairwise(edges):
+                state = path[start]
+                if any(path[t] != state for t in range(start, stop)):
+                    weight = 0.0
+                    break
+                if start > 0:
+                    weight *= transition[path[start - 1], state]
+                weight *= at_least(state, stop - start) if stop == len(path) else lasts(state, stop - start)
+            total += weight
+        return np.log(total)
+
+    return log_prior
+
+
+def of_hazards(hazard):
+    """lasts and at_least of hazards (K, D), the last of which stays."""
+
+    def at_least(k, d):
+        return np.prod([1.0 - hazard[k, min(age, hazard.shape[1]) - 1] for age in range(1, d)])
+
+    def lasts(k, d):
+        return at_least(k, d) * hazard[k, min(d, hazard.shape[1]) - 1]
+
+    return lasts, at_least

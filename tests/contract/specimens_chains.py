@@ -6,9 +6,17 @@ from contract.specimen_base import Specimen
 from mixtura.structures import (
     DirichletMarkov,
     DirichletMarkovMode,
+    DurationChain,
     InputOutputChain,
     InputOutputMarkov,
     Markov,
+    SemiMarkov,
+)
+from mixtura.structures.durations import (
+    FreeDurations,
+    GeometricDurations,
+    NegativeBinomialDurations,
+    PoissonDurations,
 )
 from mixtura.structures.moves import KnownMoves, SharedMoves
 from mixtura.structures.starts import KnownStart, StationaryStart
@@ -25,6 +33,9 @@ LOGITS = np.random.default_rng(8).normal(size=(3, 3, 3))
 LOGITS[0, 2, 0] = -np.inf
 # One Newton step is no maximum, and marked inexact.
 LOGIT = {"offsets": OFFSETS, "covariates": COVARIATES, "skip": ("stationary",)}
+JUMPS = Markov(INITIAL, np.array([[0.0, 0.6, 0.4], [0.3, 0.0, 0.7], [0.5, 0.5, 0.0]]))
+HAZARD = np.random.default_rng(9).uniform(0.1, 0.9, (3, 5))
+MEANS = np.array([2.0, 4.0, 3.0])
 
 STRUCTURES = {
     "Markov": Specimen(Markov(INITIAL, MOVES), {"offsets": OFFSETS}),
@@ -93,4 +104,19 @@ STRUCTURES = {
     "InputOutputMarkov": Specimen(InputOutputMarkov(LOGITS, INITIAL), LOGIT),
     "InputOutputMarkov, starts": Specimen(InputOutputMarkov(LOGITS, LOGITS[1]), LOGIT),
     "InputOutputChain": Specimen(InputOutputChain(starts=True)(Markov(INITIAL, MOVES), 2), LOGIT),
+    "SemiMarkov": Specimen(SemiMarkov(JUMPS, FreeDurations(HAZARD)), {"offsets": OFFSETS}),
+    "SemiMarkov, at most five rows": Specimen(
+        SemiMarkov(JUMPS, FreeDurations.of(HAZARD)), {"offsets": OFFSETS}
+    ),
+    "SemiMarkov, geometric": Specimen(
+        SemiMarkov(JUMPS, GeometricDurations(HAZARD[:, :1])), {"offsets": OFFSETS}
+    ),
+    "SemiMarkov, Poisson": Specimen(SemiMarkov(JUMPS, PoissonDurations(MEANS, 12)), {"offsets": OFFSETS}),
+    "SemiMarkov, negative binomial": Specimen(
+        SemiMarkov(JUMPS, NegativeBinomialDurations(MEANS, 1.5, 12)), {"offsets": OFFSETS}
+    ),
+    "SemiMarkov, with a prior": Specimen(
+        SemiMarkov(DirichletMarkov(JUMPS, 0.5, 0.3, size=7.0), FreeDurations(HAZARD)), {"offsets": OFFSETS}
+    ),
+    "DurationChain": Specimen(DurationChain(n_ages=4)(Markov(INITIAL, MOVES), 0), {"offsets": OFFSETS}),
 }

@@ -10,6 +10,7 @@ from mixtura.structures.independent import Independent
 from mixtura.structures.input_output import InputOutputChain, InputOutputMarkov
 from mixtura.structures.latent_mixture import LatentMixture
 from mixtura.structures.markov import Markov
+from mixtura.structures.semi_markov import DurationChain, SemiMarkov
 from mixtura.structures.stick_breaking import StickBreaking
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "DirichletMarkovMode",
     "DirichletMode",
     "DirichletWeights",
+    "DurationChain",
     "EqualWeights",
     "Grouped",
     "GroupedPlugIn",
@@ -26,5 +28,6 @@ __all__ = [
     "InputOutputMarkov",
     "LatentMixture",
     "Markov",
+    "SemiMarkov",
     "StickBreaking",
 ]
