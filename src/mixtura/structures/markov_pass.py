@@ -49,22 +49,24 @@ def chain_pass(
         return None
     offsets = offsets_of(batch, len(batch.sample_weight))
     first = offsets[:-1]
-    blocks: dict[int, tuple[Batch, Any]] = {}
+    latest: dict[int, tuple[Batch, Any]] = {}
     sums: list[Statistics] = []
     count, begun = np.zeros(structure.n_components), np.zeros(structure.n_components)
 
     def encoded(rows: slice) -> tuple[Batch, Any]:
-        part = cut(batch, rows)
-        return part, components.encode(part.x, encoding)
+        # Encoding again costs less than memory for all blocks; the last chunk forward is the first one backward.
+        if rows.start not in latest:
+            latest.clear()
+            part = cut(batch, rows)
+            latest[rows.start] = part, components.encode(part.x, encoding)
+        return latest[rows.start]
 
     def score(rows: slice) -> Array:
         part, block = encoded(rows)
-        if not structure.checkpoint:
-            blocks[rows.start] = part, block
         return restricted(components.log_prob(block), part)
 
     def take(rows: slice, resp: Array) -> None:
-        part, block = encoded(rows) if structure.checkpoint else blocks.pop(rows.start)
+        part, block = encoded(rows)
         begin, end = np.searchsorted(first, (rows.start, rows.stop))
         np.add(count, resp.sum(axis=1), out=count)
         np.add(begun, resp[:, first[begin:end] - rows.start].sum(axis=1), out=begun)

@@ -1,0 +1,120 @@
+"""One Baum-Welch step of a Gaussian hidden Markov model, full covariance, against hmmlearn from the same start.
+
+hmmlearn has two implementations, "scaling" and "log"; the goal is set against the faster one. Also: parameters after the step, and
+what two threads gain on many sequences.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from _chain_data import Sequences, ours, sequences, step
+from _harness import against, available_cores, interleaved, options, pinned, progress, record, show
+from hmmlearn.hmm import GaussianHMM as Hmmlearn
+
+# rows, states, sequences, goal
+CASES = [(100_000, 4, 1, 5.0), (100_000, 16, 1, 8.0), (100_000, 64, 1, 10.0), (100_000, 4, 1000, 5.0)]
+# With hmmlearn's logarithms a step takes half a minute here.
+MOST_IN_LOGS = 16
+
+
+def hmmlearn(data: Sequences, implementation: str) -> Hmmlearn:
+    """One step of hmmlearn, without its priors."""
+    model = Hmmlearn(
+        len(data.initial),
+        "full",
+        n_iter=1,
+        init_params="",
+        implementation=implementation,
+        tol=-np.inf,
+        covars_prior=0.0,
+        covars_weight=0.0,
+    )
+    model.startprob_, model.transmat_ = data.initial, data.transition
+    model.means_, model.covars_ = data.means, data.covariance
+    return model.fit(data.x, data.lengths)
+
+
+def difference(data: Sequences) -> float:
+    """Largest difference of any parameter after the step, relative to the parameter's largest value."""
+    model, source = ours(data)
+    mine, theirs = step(model, source), hmmlearn(data, "scaling")
+    pairs = [
+        (mine.structure.initial, theirs.startprob_),
+        (mine.structure.transition, theirs.transmat_),
+        (mine.components.mean + mine.encoding.origin, theirs.means_),
+        (mine.components.covariance, theirs.covars_),
+    ]
+    return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
+
+
+def measured(data: Sequences, repeats: int) -> dict[str, Any]:
+    """Costs of a step of each, taking turns."""
+    model, source = ours(data)
+    calls = {"mixtura": lambda: step(model, source), "scaling": lambda: hmmlearn(data, "scaling")}
+    if len(data.initial) <= MOST_IN_LOGS:
+        calls["log"] = lambda: hmmlearn(data, "log")
+    if len(data.lengths) > 1:
+        calls["threads"] = lambda: step(model, source, available_cores())
+    with pinned(1):
+        entry: dict[str, Any] = {"difference": difference(data)}
+        costs = interleaved(calls, repeats)
+    own = costs["mixtura"]
+    for name, cost in costs.items():
+        entry |= {f"{name}_ms": 1e3 * cost.wall, f"{name}_cpu_ms": 1e3 * cost.cpu}
+    peers = [cost for name, cost in costs.items() if name in {"scaling", "log"}]
+    entry["wall"] = min(cost.wall for cost in peers) / own.wall
+    entry["cpu"] = min(cost.cpu for cost in peers) / own.cpu
+    return entry
+
+
+def main() -> None:
+    """Measure, print, record."""
+    chosen = options(__doc__ or "", ("--repeats", {"type": int, "default": 7, "help": "turns of each"}))
+    logging.disable(logging.WARNING)  # hmmlearn says after every step that it has not converged
+    results = []
+    for rows, states, n_sequences, goal in CASES:
+        n_rows = rows // 10 if chosen.quick else rows
+        few = max(n_sequences // 10, 1) if chosen.quick else n_sequences
+        data = sequences(n_rows, states, few)
+        entry = {"rows": n_rows, "states": states, "sequences": few, "goal": goal}
+        entry |= measured(data, 2 if chosen.quick else chosen.repeats)
+        progress(f"K = {states}, {few} sequences: {entry['cpu']:.1f} (CPU)")
+        results.append(entry)
+    columns = [
+        "rows",
+        "K",
+        "sequences",
+        "ms",
+        "scaling ms",
+        "log ms",
+        "wall",
+        "CPU",
+        "goal",
+        "",
+        "threads",
+        "max difference",
+    ]
+    table = [
+        [
+            f"{e['rows']:,}", e["states"], f"{e['sequences']:,}", f"{e['mixtura_ms']:.1f}", f"{e['scaling_ms']:.0f}",
+            f"{e['log_ms']:.0f}" if "log_ms" in e else "-", f"{e['wall']:.1f}", f"{e['cpu']:.1f}", e["goal"],
+            against(e["goal"], min(e["wall"], e["cpu"])),
+            f"{e['mixtura_ms'] / e['threads_ms']:.2f}" if "threads_ms" in e else "-",
+            f"{e['difference']:.0e}{'' if e['difference'] < 1e-10 else ' TOO LARGE'}",
+        ]
+        for e in results
+    ]  # fmt: skip
+    show(
+        "Baum-Welch step: hmmlearn's faster implementation over mixtura",
+        columns,
+        table,
+        f"d = 2, full covariance, one thread each; threads: gain of {available_cores()} threads over one",
+    )
+    record("hmm_iteration", results, quick=chosen.quick)
+
+
+if __name__ == "__main__":
+    main()
