@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from mixtura.exceptions import InvalidDataError
 from mixtura.protocols import Array
 
-__all__ = ["Sequences", "sequences"]
+__all__ = ["Sequences", "sequences", "taken_rows"]
 
 
 @dataclass(frozen=True)
@@ -167,11 +167,11 @@ def _by_name(X: Any, groups: Any, check: Callable[[Any], Any]) -> Sequences:
         raise InvalidDataError(msg)
     names, codes = np.unique(labels, return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    return Sequences(_rows(check(X), order), _offsets(np.bincount(codes)), order, names)
+    return Sequences(taken_rows(check(X), order), _offsets(np.bincount(codes)), order, names)
 
 
-def _rows(X: Any, order: Array) -> Any:
-    """Rows of a table in another order, of the same kind."""
+def taken_rows(X: Any, order: Array) -> Any:
+    """Some rows of a table, of the same kind."""
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
         return frame[order.tolist()].to_native()

@@ -58,7 +58,7 @@ def select(
     progress: bool = False,
     **given: Any,
 ) -> Selection:
-    """Fit a mixture for every K (and covariance type, or number of factors) and choose by a criterion.
+    """Fit a mixture or a chain for every K (and covariance type, or number of factors) and choose by a criterion.
 
     Every K starts afresh and from the nested smaller model with its largest components split; the better one stays.
     A covariance type also starts from the fits of the types nested in it (EVE from EEE and EVI, say), which are therefore
@@ -67,7 +67,7 @@ def select(
     Parameters
     ----------
     estimator : estimator
-        A mixture of this library with everything but K set; it is not changed.
+        A mixture or a hidden Markov model of this library with everything but K set; it is not changed.
     X : array_like, CSR matrix or data frame
         The rows.
     n_components : iterable of int, default 1 to 9
@@ -90,13 +90,15 @@ def select(
         sum to the number of rows with positive weight, for the fits and for the criteria.
     validation : array_like, optional
         Rows kept out of the fits, scored for the column ``held_out``; or a mapping of all that `score` takes, such as
-        ``{"X": X, "y": y}``.
+        ``{"X": X, "y": y}`` (of chains the total of all steps); or, for chains, :class:`SequenceFolds`, which leaves sequences out in
+        turn.
     patience : int, optional
         Stop after so many values of K in a row without a better criterion. None tries all.
     progress : bool, default False
         Show a progress bar on standard error.
     **given
-        What else belongs to the rows and `fit` takes by name, such as ``y=`` and ``concomitants=`` of a `RegressionMixture`.
+        What else belongs to the rows and `fit` takes by name, such as ``y=`` and ``concomitants=`` of a `RegressionMixture`, or
+        ``lengths=`` of an `HMM`.
 
     Returns
     -------
@@ -294,7 +296,7 @@ def _row(
         "bic": criteria.bic(log_likelihood, n_parameters, n_units),
         "aic": criteria.aic(log_likelihood, n_parameters),
         "icl": criteria.icl(log_likelihood, n_parameters, n_units, certainty),
-        "held_out": None if validation is None else _scored(model, validation),
+        "held_out": None if validation is None else _scored(model, validation, X, fit_arguments),
         "lower_bound": _bound(model),
         "n_parameters": n_parameters,
         "n_iter": model.n_iter_,
@@ -320,8 +322,10 @@ def _bound(model: Any) -> float | None:
     return own + float(gammaln(size + 1) - gammaln(size - used + 1))
 
 
-def _scored(model: Any, validation: Any) -> float:
-    """Mean log-likelihood of rows kept out."""
+def _scored(model: Any, validation: Any, X: Any, fit_arguments: Mapping[str, Any]) -> float:
+    """Log-likelihood of rows kept out: given ones, or those that folds leave out."""
+    if hasattr(validation, "held_out"):
+        return float(validation.held_out(model, X, fit_arguments))
     return float(model.score(**validation) if isinstance(validation, Mapping) else model.score(validation))
 
 
