@@ -127,8 +127,8 @@ def test_what_parts_two_clusters():
             )
             # The tree's leaves are the fit one step on.
             assert one.apart == pytest.approx((one.first - one.second) / spread, rel=1e-3)
-    assert len(tree.explain_split(2)) == 4
-    assert len(tree.explain_split(2, 3)) == 3
+    assert len(tree.explain_split(2)) == 2
+    assert len(tree.explain_split(2, 1)) == 1
 
 
 # --- starts -----------------------------------------------------------------------------------------------------------

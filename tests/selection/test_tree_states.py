@@ -1,6 +1,7 @@
 """Trees of the states of chains: losses by all paths, every level a chain of its own, starts of other chains."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from mixtura.components import Gaussian
 from mixtura.executors import Serial, Threads
 from mixtura.families import FamilyComponents, Multinomial, Poisson
 from mixtura.models.hmm import HMM
+from mixtura.selection import merging_chains
 from mixtura.selection.agglomerate import law_of
+from mixtura.selection.merging import added
 from mixtura.selection.tree import SegmentTree
 from mixtura.structures.moves import KnownMoves
 
@@ -76,6 +79,38 @@ def test_losses_and_entropies_are_those_of_all_paths(fitted):
         np.testing.assert_allclose(
             cut.estimator.transmat_, np.array(moves) / np.sum(moves, axis=1, keepdims=True), **CLOSE
         )
+
+
+def ends_counted(memory, weight, offsets, transition, labels):
+    every = {"before": memory["before"], "share": memory["share"]}
+    entropy, saved = HEALTHY(every, weight, offsets, transition, labels)
+    more, fall = merging_chains._of_states(memory["share"] @ np.eye(labels.max() + 1)[labels], weight)
+    return entropy - more, saved - fall
+
+
+def one_axis(law, one, other):
+    moves = added(law.moves, one, other)
+    moves = np.delete(moves, other, axis=1)
+    return replace(law, initial=added(law.initial, one, other), moves=moves)
+
+
+HEALTHY = merging_chains.path_entropies
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "bug"),
+    [
+        (merging_chains, "path_entropies", ends_counted),
+        (merging_chains.ChainLaw, "merged", one_axis),
+        (merging_chains, "_pairs", lambda *_: iter(())),
+    ],
+    ids=["ends of sequences in the entropy", "moves merged along one axis", "pairs forgotten"],
+)
+def test_feared_bugs_change_the_losses(fitted, monkeypatch, owner, name, bug):
+    X, lengths = np.array([[1.0, 3.0, 8.0, 12.0, 2.0, 7.0]]).T, [4, 2]
+    healthy = SegmentTree(fitted).fit(X, lengths=lengths)
+    monkeypatch.setattr(owner, name, bug)
+    assert not np.allclose(SegmentTree(fitted).fit(X, lengths=lengths).losses_, healthy.losses_, atol=1e-3)
 
 
 def test_weights_are_repeated_sequences(fitted):

@@ -1,6 +1,7 @@
 """The clusters of one level of a segment tree, and the rules that choose which two to merge.
 
-Everything here is arithmetic on statistics; the rows have been summed by `mixtura.selection.merging`.
+Everything here is arithmetic on statistics; the rows have been summed by `mixtura.selection.merging`. The file is long because the
+three rules read every part of a level.
 """
 
 from __future__ import annotations

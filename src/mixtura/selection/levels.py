@@ -173,10 +173,9 @@ def differences(
 
 
 def _parameters(model: LatentMixture, names: Sequence[str]) -> dict[tuple[str, str], Array]:
-    """Parameters of single columns, and how long states last."""
+    """Parameters of single columns, and how long states last; no covariances, which merging makes larger by itself."""
     rows = hooks.table(model.components, names, model.encoding.origin)
-    own = [row for row in rows if row.other_feature in ("", row.feature)]
-    found = {(row.name, row.feature): row.values for row in own}
+    found = {(row.name, row.feature): row.values for row in rows if not row.other_feature}
     transition = getattr(model.structure, "transition", None)
     if transition is not None:
         with np.errstate(divide="ignore"):

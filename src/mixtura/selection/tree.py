@@ -414,8 +414,8 @@ class SegmentTree(BaseEstimator):
         -------
         list of Difference
             Parameter, column, its value in the larger cluster and in the smaller one, and how far apart these are, in standard
-            deviations between the tree's components. Of a chain's states also how long they last. Empty where components have no
-            table of parameters.
+            deviations between the tree's components. Of a chain's states also how long they last. No covariances, which merging makes
+            larger by itself; empty where components have no table of parameters.
         """
         cut = self.cut(n)
         if cut.n < 2:
