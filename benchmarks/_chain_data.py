@@ -59,8 +59,7 @@ def sequences(n_rows: int, n_states: int, n_sequences: int = 1, d: int = 2, seed
 def ours(data: Sequences, *, checkpoint: bool = False) -> tuple[LatentMixture, Source]:
     """The model at the start, and its batches."""
     encoding = Encoding(data.x.shape[1], origin=data.x[:100_000].mean(axis=0))
-    structure = Markov(data.initial, data.transition)
-    structure.checkpoint = checkpoint
+    structure = Markov(data.initial, data.transition, checkpoint=checkpoint)
     components = Gaussian(data.means - encoding.origin, data.covariance)
     source = make_source(data.x, encoding, None, data.offsets, 8192)
     return LatentMixture(components, structure, encoding), source

@@ -220,3 +220,16 @@ def test_rows_that_cannot_be_cut_go_the_generic_way():
         )
         is None
     )
+
+
+def test_checkpoints_go_with_the_chain():
+    law = Markov(np.array([0.5, 0.5]), np.full((2, 2), 0.5), checkpoint=True)
+    posterior = law.variational(None, np.ones(2))
+    for other in (
+        law.take([1]),
+        law.replace(law.initial, law.transition),
+        posterior,
+        posterior.point,
+        posterior.take([1]),
+    ):
+        assert other.checkpoint

@@ -69,7 +69,13 @@ class _WithPrior(Markov):
 
     def _chain(self) -> Markov:
         """The chain without its prior."""
-        return Markov(self.initial, self.transition, start=self.start, moves=self.moves)
+        return Markov(
+            self.initial,
+            self.transition,
+            start=self.start,
+            moves=self.moves,
+            checkpoint=self.checkpoint,
+        )
 
 
 class DirichletMarkov(_WithPrior):
@@ -119,7 +125,13 @@ class DirichletMarkov(_WithPrior):
                 "ones for variational Bayes. Use inference='map' or 'em'."
             )
             raise InvalidParameterError(msg)
-        super().__init__(chain.initial, chain.transition, start=chain.start, moves=chain.moves)
+        super().__init__(
+            chain.initial,
+            chain.transition,
+            start=chain.start,
+            moves=chain.moves,
+            checkpoint=chain.checkpoint,
+        )
         self._with_prior(prior_initial, prior_moves)
         self.learn = learn
         shares = self._simplexes(chain.initial, chain.transition)
@@ -261,7 +273,13 @@ class DirichletMarkovMode(_WithPrior):
     """
 
     def __init__(self, chain: Markov, prior_initial: Array | float, prior_moves: Array | float) -> None:
-        super().__init__(chain.initial, chain.transition, start=chain.start, moves=chain.moves)
+        super().__init__(
+            chain.initial,
+            chain.transition,
+            start=chain.start,
+            moves=chain.moves,
+            checkpoint=chain.checkpoint,
+        )
         self._with_prior(prior_initial, prior_moves)
         for name, table in (("initial", self.prior_initial), ("moves", self.prior_moves)):
             bad = np.argwhere(~(table >= 1.0))

@@ -53,6 +53,9 @@ class Markov(ChainPaths):
         How the initial probabilities are learnt: freely, not at all, or as the chain's stationary law.
     moves : MoveLaw, default FreeMoves()
         How the transition matrix is learnt.
+    checkpoint : bool, default False
+        Whether a pass over T rows keeps messages at a few of them only and makes the others again, in memory of the order of
+        sqrt(T) K in the place of T K; rows are scored twice.
 
     Examples
     --------
@@ -67,8 +70,6 @@ class Markov(ChainPaths):
 
     weights_inside = True
     sequential = True
-    #: Whether a pass keeps messages at a few rows only and makes the others again: memory of the order of sqrt(B) K, not B K.
-    checkpoint = False
 
     def __init__(
         self,
@@ -77,9 +78,11 @@ class Markov(ChainPaths):
         *,
         start: StartLaw | None = None,
         moves: MoveLaw | None = None,
+        checkpoint: bool = False,
     ) -> None:
         self.start = FreeStart() if start is None else start
         self.moves = FreeMoves() if moves is None else moves
+        self.checkpoint = checkpoint
         admitted = self.moves.admitted(np.asarray(transition, dtype=np.float64))
         self.transition = np.ascontiguousarray(admitted, dtype=np.float64)
         self.initial = self.start.follow(np.asarray(initial, dtype=np.float64), self.transition)
@@ -224,6 +227,7 @@ class Markov(ChainPaths):
             _renormalised(self.transition[np.ix_(index, index)]),
             start=self.start.take(index),
             moves=self.moves.take(index),
+            checkpoint=self.checkpoint,
         )
 
 
