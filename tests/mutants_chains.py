@@ -5,9 +5,28 @@ import copy
 import numpy as np
 from scipy.special import digamma
 
-from contract.specimens_chains import HAZARD, INITIAL, JUMPS, KNOWN, LOGIT, LOGITS, MOVES, OFFSETS
-from mixtura.structures import DirichletMarkov, DirichletMarkovMode, InputOutputMarkov, Markov, SemiMarkov
+from contract.specimens_chains import (
+    HAZARD,
+    INITIAL,
+    JUMPS,
+    KNOWN,
+    LOGIT,
+    LOGITS,
+    LOOPED,
+    MOVES,
+    OFFSETS,
+    PSEUDO,
+)
+from mixtura.structures import (
+    DirichletMarkov,
+    DirichletMarkovMode,
+    GroupedMarkov,
+    InputOutputMarkov,
+    Markov,
+    SemiMarkov,
+)
 from mixtura.structures.durations import FreeDurations
+from mixtura.structures.grouped_markov import _divergence, _expected_logs
 from mixtura.structures.moves import KnownMoves
 from mixtura.structures.starts import StationaryStart
 from mutant_base import Mutant
@@ -114,6 +133,26 @@ class AgesShifted(SemiMarkov):
         return super().maximize(late)
 
 
+class DivergenceForgotten(GroupedMarkov):
+    """The bound of a sequence lacks the divergence of its own moves from the population's."""
+
+    def local(self, scores, offsets, moves):
+        bound, smoothed, after = super().local(scores, offsets, moves)
+        return (
+            bound + _divergence(moves, self.pseudo_count, _expected_logs(moves, self._possible)),
+            smoothed,
+            after,
+        )
+
+
+class CountsOfTheNeighbour(GroupedMarkov):
+    """Every sequence has the moves of the one before it."""
+
+    def local(self, scores, offsets, moves):
+        bound, smoothed, after = super().local(scores, offsets, moves)
+        return bound, smoothed, np.roll(after, 1, axis=0)
+
+
 CATALOGUE = {
     "sequences joined": Mutant(structure=NoBorders(INITIAL, MOVES), arguments=ARGUMENTS),
     "moves counted backwards": Mutant(structure=Backwards(INITIAL, MOVES), arguments=ARGUMENTS),
@@ -137,4 +176,10 @@ CATALOGUE = {
         structure=LastSegmentEnded(JUMPS, FreeDurations(HAZARD)), arguments=ARGUMENTS
     ),
     "ages shifted": Mutant(structure=AgesShifted(JUMPS, FreeDurations(HAZARD)), arguments=ARGUMENTS),
+    "moves of a sequence cost nothing": Mutant(
+        structure=DivergenceForgotten(PSEUDO, INITIAL, **LOOPED), arguments=ARGUMENTS
+    ),
+    "moves of another sequence": Mutant(
+        structure=CountsOfTheNeighbour(PSEUDO, INITIAL, **LOOPED), arguments=ARGUMENTS
+    ),
 }

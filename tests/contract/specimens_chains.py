@@ -7,6 +7,8 @@ from mixtura.structures import (
     DirichletMarkov,
     DirichletMarkovMode,
     DurationChain,
+    GroupedChain,
+    GroupedMarkov,
     InputOutputChain,
     InputOutputMarkov,
     Markov,
@@ -36,6 +38,9 @@ LOGIT = {"offsets": OFFSETS, "covariates": COVARIATES, "skip": ("stationary",)}
 JUMPS = Markov(INITIAL, np.array([[0.0, 0.6, 0.4], [0.3, 0.0, 0.7], [0.5, 0.5, 0.0]]))
 HAZARD = np.random.default_rng(9).uniform(0.1, 0.9, (3, 5))
 MEANS = np.array([2.0, 4.0, 3.0])
+PSEUDO = np.array([[7.0, 2.0, 1.0], [0.5, 3.0, 0.5], [1.0, 1.0, 2.0]])
+# Derivatives are those of the bound where the local loop has ended.
+LOOPED = {"local_steps": 200, "tol": 1e-10}
 
 STRUCTURES = {
     "Markov": Specimen(Markov(INITIAL, MOVES), {"offsets": OFFSETS}),
@@ -119,4 +124,15 @@ STRUCTURES = {
         SemiMarkov(DirichletMarkov(JUMPS, 0.5, 0.3, size=7.0), FreeDurations(HAZARD)), {"offsets": OFFSETS}
     ),
     "DurationChain": Specimen(DurationChain(n_ages=4)(Markov(INITIAL, MOVES), 0), {"offsets": OFFSETS}),
+    "GroupedMarkov": Specimen(GroupedMarkov(PSEUDO, INITIAL, **LOOPED), {"offsets": OFFSETS}),
+    "GroupedMarkov, left-right": Specimen(
+        GroupedMarkov(8.0 * LEFT_RIGHT, INITIAL, start=KnownStart(), **LOOPED), {"offsets": OFFSETS}
+    ),
+    "GroupedMarkov, concentration kept": Specimen(
+        GroupedMarkov(PSEUDO, INITIAL, learn=False, **LOOPED), {"offsets": OFFSETS}
+    ),
+    "GroupedChain": Specimen(
+        GroupedChain(5.0, local_steps=200)(Markov(INITIAL, MOVES), 0),
+        {"offsets": OFFSETS, "skip": ("posterior", "Fisher's identity")},
+    ),
 }

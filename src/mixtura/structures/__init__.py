@@ -5,6 +5,7 @@ from mixtura.structures.dirichlet_markov import DirichletMarkov, DirichletMarkov
 from mixtura.structures.dirichlet_weights import DirichletMode, DirichletWeights
 from mixtura.structures.equal_weights import EqualWeights
 from mixtura.structures.grouped import Grouped
+from mixtura.structures.grouped_markov import GroupedChain, GroupedMarkov
 from mixtura.structures.grouped_plug_in import GroupedPlugIn
 from mixtura.structures.independent import Independent
 from mixtura.structures.input_output import InputOutputChain, InputOutputMarkov
@@ -22,6 +23,8 @@ __all__ = [
     "DurationChain",
     "EqualWeights",
     "Grouped",
+    "GroupedChain",
+    "GroupedMarkov",
     "GroupedPlugIn",
     "Independent",
     "InputOutputChain",

@@ -35,7 +35,7 @@ from mixtura.statistics import Statistics
 from mixtura.structures.concomitant import Concomitant
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.markov import Markov
-from mixtura.structures.sequential import ChainPaths
+from mixtura.structures.sequential import ChainPaths, WithoutPriors
 from mixtura.structures.varying import smooth_varying
 
 __all__ = ["InputOutputChain", "InputOutputMarkov"]
@@ -45,7 +45,7 @@ _PAIRED = frozenset({"score", "curvature"})
 _FEWEST = 1e-6
 
 
-class InputOutputMarkov(ChainPaths):
+class InputOutputMarkov(ChainPaths, WithoutPriors):
     """A hidden Markov chain whose moves depend on the covariates of the row that is entered (`Batch.covariates`).
 
     Parameters

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array, Batch
 from mixtura.structures import paths
 from mixtura.structures.grouped import offsets_of
 
-__all__ = ["ChainPaths", "Filtered", "Path", "Paths", "Posterior", "Sequential", "Step", "simulated"]
+__all__ = [
+    "ChainPaths",
+    "Filtered",
+    "Path",
+    "Paths",
+    "Posterior",
+    "Sequential",
+    "Step",
+    "WithoutPriors",
+    "simulated",
+]
 
 
 class Posterior(NamedTuple):
@@ -228,6 +239,24 @@ class ChainPaths:
             belief = belief @ (moves if moves.ndim == 2 else moves[t])
             ahead[t] = belief = belief / belief.sum()
         return ahead
+
+
+class WithoutPriors:
+    """Laws of moves that are estimated whatever the components' parameters are: they have no prior that users set."""
+
+    def variational(self, prior: Any, counts: Array, *, learn: bool = False) -> Self:
+        """As it is; refused where a prior of the moves is asked for."""
+        return self.penalized(prior)
+
+    def penalized(self, prior: Any) -> Self:
+        """As it is; refused where a prior of the moves is asked for."""
+        if prior is not None:
+            msg = (
+                f"{type(self).__name__} is asked for with the prior {prior!r} of its moves; expected None: these have no conjugate "
+                "prior. Use a Markov or semi-Markov chain, or leave the prior of the moves out."
+            )
+            raise InvalidParameterError(msg)
+        return self
 
 
 def weighed(ahead: Array, scores: Array) -> Step:
