@@ -70,6 +70,8 @@ class Problem:
         States that every row may have; None: all.
     seen : ndarray of bool, shape (N,), optional
         Rows that were observed; None: all.
+    order : ndarray of int, shape (N,), optional
+        Place of every row in what the user gave, where rows of a unit were brought together; None: as they were given.
     moves : Moves, optional
         What is tried after the best start, where parameters have posterior laws. None: nothing.
     """
@@ -89,6 +91,7 @@ class Problem:
     allowed: Array | None = None
     seen: Array | None = None
     moves: Moves | None = None
+    order: Array | None = None
 
     def restricted(self, allowed: Array | None) -> Problem:
         """The same problem, with the states that every row may have, shape (N, K); None: all."""

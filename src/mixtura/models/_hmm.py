@@ -107,6 +107,7 @@ class BaseHMM(Fitting, Future, ChainCriteria, ChainOutput, BaseEstimator):
             self._problem(rows, counted, seen),
             sample_weight=weight,
             unit_offsets=given.offsets,
+            order=given.order,
             covariates=beside,
             seen=seen,
         )

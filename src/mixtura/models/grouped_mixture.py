@@ -155,7 +155,7 @@ on_degenerate, time_budget, callbacks, executor
         self.group_counts_ = np.add.reduceat(ones, self._offsets[:-1])
         allowed = self._allowed(labels, X.shape[0])
         allowed = None if allowed is None else allowed[order]
-        self._fit(self._problem(X[order], weight).restricted(allowed))
+        self._fit(replace(self._problem(X[order], weight), order=order).restricted(allowed))
         del self._offsets
         return self
 

@@ -108,8 +108,8 @@ class Hierarchy:
     Notes
     -----
     A mixture starts from it: ``GaussianMixture(3, init_params=hierarchy).fit(X)`` begins with the parameters of the three groups of
-    ``cut(3)``. Rows are matched by their order where there are as many as in the hierarchy (whose columns may be others, such as
-    standardised ones), else, and for grouped rows and sequences, by the nearest joined row.
+    ``cut(3)``. Where there are as many rows as in the hierarchy they are taken to be the same in the order in which they were given
+    (its columns may be others, such as standardised ones); else every row takes the group of the nearest joined one.
 
     Examples
     --------
@@ -307,8 +307,11 @@ class Hierarchy:
                 "many components. Use fewer, or a larger sample."
             )
             raise InvalidParameterError(msg)
-        in_order = n_rows == self.n_samples and problem.unit_offsets is None
-        labels = self.cut(n_components).labels if in_order else self.predict(problem.x, n_components)
+        if n_rows == self.n_samples:
+            labels = self.cut(n_components).labels
+            labels = labels if problem.order is None else labels[problem.order]
+        else:
+            labels = self.predict(problem.x, n_components)
         return start_from(problem, one_hot(labels, n_components), hard=True)
 
 
