@@ -1,5 +1,6 @@
 """Models without K discrete scores: their hidden states are continuous, and the same driver learns them."""
 
+from mixtura.chains.diffuse_initial import DiffuseInitial
 from mixtura.chains.kalman import Filtered, FilterForm, Joseph, Smoothed, Steps
 from mixtura.chains.kalman_roots import SquareRoot
 from mixtura.chains.linear_gaussian import LinearGaussianChain
@@ -25,11 +26,14 @@ from mixtura.chains.prior_variances import (
     KnownVariances,
     PriorVariances,
 )
+from mixtura.chains.structural import StructuralChain
+from mixtura.chains.switching import SwitchingChain
 
 __all__ = [
     "CoefficientLaw",
     "CommonVariance",
     "DiagonalNoise",
+    "DiffuseInitial",
     "FilterForm",
     "Filtered",
     "FreeCoefficients",
@@ -55,6 +59,8 @@ __all__ = [
     "SquareRoot",
     "StationaryInitial",
     "Steps",
+    "StructuralChain",
+    "SwitchingChain",
     "System",
     "factored",
     "joined",
