@@ -40,6 +40,8 @@ _CHUNK_BYTES, _FEWEST, _MOST = 1024 * 1024, 512, 8192
 
 # Numbers in an array from which NumPy asks the system for large pages.
 _LARGE_PAGES = 1 << 19
+# Numbers in a line of the cache.
+_LINE = 8
 
 
 class Laws(NamedTuple):
@@ -104,7 +106,7 @@ def chunks(n_rows: int, n_components: int) -> list[slice]:
     (13, True)
     """
     size = min(max(_CHUNK_BYTES // (8 * n_components), _FEWEST), _MOST)
-    size = max(size, isqrt(n_rows))
+    size = -(-max(size, isqrt(n_rows)) // _LINE) * _LINE
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
@@ -138,10 +140,10 @@ class _Wide:
 
     def __init__(self, initial: Array, transition: Array, size: int) -> None:
         self.width = len(initial)
-        self._initial, self._transition = initial, transition
-        self._transposed = np.ascontiguousarray(transition.T)
-        self._ahead, self._inner = np.zeros(self.width), np.zeros(transition.shape)
-        self._room = np.empty(size * self.width)
+        self._initial, self._transition, self._transposed = initial, transition, _room(transition.shape)
+        self._transposed[:] = transition.T
+        self._ahead, self._inner = _room(initial.shape), np.zeros(transition.shape)
+        self._room = _room((size * self.width,))
         self._forward = compiled("mixtura.kernels.messages", "forward") or _forward
         self._backward = compiled("mixtura.kernels.messages", "backward") or _backward
         self._transpose = compiled("mixtura.kernels.messages", "transpose") or _transpose
@@ -183,7 +185,7 @@ class _Narrow:
         self._initial[:n_components], self._transition[:n_components, :n_components] = initial, transition
         self._transposed = np.ascontiguousarray(self._transition.T)
         self._ahead, self._inner = np.zeros(self.width), np.zeros((self.width, self.width))
-        self._room = np.empty(size * self.width)
+        self._room = _room((size * self.width,))
         steps = (compiled("mixtura.kernels.narrow_messages", name) for name in ("forward", "backward"))
         self._forward, self._backward = steps
 
@@ -209,6 +211,14 @@ class _Narrow:
         return resp[: self._size], float(largest)
 
 
+def _room(shape: tuple[int, ...], least: int = 0) -> Array:
+    """An array, not filled, that begins with a cache line: products of rows of 64 are a third faster."""
+    size = int(np.prod(shape))
+    whole = np.empty(max(size + _LINE, least))
+    skipped = (-whole.ctypes.data % (8 * _LINE)) // 8
+    return whole[skipped : skipped + size].reshape(shape)
+
+
 def _part(room: Array, shape: tuple[int, ...]) -> Array:
     """The beginning of a flat array in this shape."""
     return room[: int(np.prod(shape))].reshape(shape)
@@ -216,8 +226,8 @@ def _part(room: Array, shape: tuple[int, ...]) -> Array:
 
 def _messages(laws: Laws, size: int) -> _Messages:
     """The layout for this many states, with room for chunks of this size."""
-    initial = np.ascontiguousarray(laws.initial, dtype=np.float64)
-    transition = np.ascontiguousarray(laws.transition, dtype=np.float64)
+    initial, transition = _room(np.shape(laws.initial)), _room(np.shape(laws.transition))
+    initial[:], transition[:] = laws.initial, laws.transition
     if len(initial) <= _NARROW and compiled("mixtura.kernels.narrow_messages", "forward") is not None:
         return _Narrow(initial, transition, size)
     return _Wide(initial, transition, size)
@@ -228,9 +238,9 @@ class _Store:
 
     def __init__(self, n_chunks: int, size: int, width: int, *, keep: bool) -> None:
         rooms = n_chunks if keep else 1
-        widths = (size * width, (size + 1) * width, size + 1)
+        widths = (size * width, (size + 1) * width, size + _LINE)  # of whole lines where the width is
         # One array for all: large ones come in large pages, which is several times as fast as many small ones.
-        whole = np.empty(max(rooms * sum(widths), _LARGE_PAGES if rooms > 1 else 0))
+        whole = _room((rooms * sum(widths),), _LARGE_PAGES if rooms > 1 else 0)
         edges = [0, *np.cumsum([rooms * each for each in widths])]
         self._likelihood, self._filtered, self._inverse = (
             whole[begin:end].reshape(rooms, -1) for begin, end in pairwise(edges)
