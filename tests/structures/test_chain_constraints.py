@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Batch
-from mixtura.structures import DirichletMarkovMode, Markov
+from mixtura.structures import DirichletMarkovMode, Markov, SemiMarkov
+from mixtura.structures.durations import FreeDurations
 from mixtura.structures.moves import FreeMoves, KnownMoves, SharedMoves, banded, left_right
 from mixtura.structures.starts import FreeStart, KnownStart, StationaryStart, stationary
 from mixtura.structures.tied_moves import TiedMoves, equal_staying
@@ -125,6 +126,20 @@ def test_zeros_stay_zeros(matrix):
         assert not after.transition[matrix == 0].any()
         assert (np.diff(values) > -1e-10).all()
     assert FreeMoves().n_parameters(matrix) == np.count_nonzero(matrix) - 4
+
+
+def test_fitted_zeros_are_parameters_and_impossible_moves_are_not():
+    scores = np.where(np.arange(2)[:, None] == np.repeat([0, 1, 0], 20), 0.0, -2000.0)
+    chain = Markov(np.array([0.5, 0.5]), np.array([[0.5, 0.5], [0.5, 0.5]]))
+    for _ in range(3):
+        chain = chain.maximize(
+            chain.infer(scores.copy(), Batch(None, np.ones(60), np.array([0, 60])), {}).statistics
+        )
+    assert chain.initial[1] == 1e-300
+    assert chain.n_parameters() == 3
+    free = SemiMarkov(Markov([0.5, 0.5], np.eye(2)[::-1]), FreeDurations(np.full((2, 25), 0.1)))
+    found = free.infer(scores.copy(), Batch(None, np.ones(60), np.array([0, 60])), {})
+    assert free.maximize(found.statistics).n_parameters() == free.n_parameters() == 51
 
 
 def test_a_start_that_breaks_the_law_is_moved_to_it():

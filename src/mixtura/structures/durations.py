@@ -36,6 +36,8 @@ __all__ = [
 
 # Logarithms of odds between which free hazards are moved.
 _FARTHEST = 700.0
+# Hazards that are neither 0 nor 1 stay within: what is possible stays so.
+_INSIDE = (1e-300, 1.0 - 2.0**-53)
 # Probability to reach an age below which its hazard is not computed.
 _LEAST = 1e-280
 
@@ -149,7 +151,8 @@ class FreeDurations:
     def maximize(self, exits: Array, stays: Array) -> Self:
         """E / (E + S); an age that is never reached keeps its hazard."""
         total = exits + stays
-        return type(self)(np.where(total > 0, exits / np.where(total > 0, total, 1.0), self.hazard))
+        new = np.where(total > 0, exits / np.where(total > 0, total, 1.0), self.hazard)
+        return type(self)(np.where(self._open, np.clip(new, *_INSIDE), new))
 
     def coordinates(self) -> Array:
         """Log odds of the hazards that are neither 0 nor 1."""

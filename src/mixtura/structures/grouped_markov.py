@@ -36,7 +36,7 @@ from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.grouped_paths import GroupedPaths
 from mixtura.structures.markov import Markov, stationary
-from mixtura.structures.moves import FreeMoves
+from mixtura.structures.moves import FreeMoves, still_possible
 from mixtura.structures.starts import FreeStart, StartLaw
 from mixtura.structures.varying import smooth_varying
 
@@ -201,7 +201,7 @@ class GroupedMarkov(GroupedPaths):
         nothing = np.zeros(pseudo_count.shape)
         current = self.initial, np.eye(self.n_components)
         initial, _ = self.start.maximize(stats["initial"], nothing, FreeMoves(), current)
-        return self.replace(pseudo_count, initial)
+        return self.replace(pseudo_count, still_possible(initial, self.initial))
 
     def replace(self, pseudo_count: Array, initial: Array) -> Self:
         """The same settings with other laws."""

@@ -35,6 +35,7 @@ from mixtura.statistics import Statistics
 from mixtura.structures.concomitant import Concomitant
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.markov import Markov
+from mixtura.structures.moves import still_possible
 from mixtura.structures.sequential import ChainPaths, WithoutPriors
 from mixtura.structures.varying import smooth_varying
 
@@ -245,7 +246,7 @@ class InputOutputMarkov(ChainPaths, WithoutPriors):
     def _start_maximized(self, stats: Statistics) -> Array:
         if self.initial.ndim == 1:
             total = stats["initial"].sum()
-            return np.asarray(stats["initial"] / total) if total > 0 else self.initial
+            return still_possible(stats["initial"] / total, self.initial) if total > 0 else self.initial
         sums = {"score": stats["initial"], "sum_pairs": stats["initial_pairs"]}
         return Concomitant(self.initial).maximize(Statistics(sums)).coefficients
 

@@ -28,7 +28,7 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.messages import smooth
-from mixtura.structures.moves import FreeMoves, MoveLaw
+from mixtura.structures.moves import FreeMoves, MoveLaw, still_possible
 from mixtura.structures.sequential import ChainPaths
 from mixtura.structures.starts import FreeStart, StartLaw, stationary
 
@@ -174,10 +174,12 @@ class Markov(ChainPaths):
         )
 
     def replace(self, initial: Array, transition: Array) -> Self:
-        """The same laws with other probabilities."""
+        """The same laws with other probabilities; what is possible stays so, however small its count (and is counted as a parameter)."""
         new = copy.copy(self)
-        new.initial = np.asarray(initial, dtype=np.float64)
-        new.transition = np.ascontiguousarray(transition, dtype=np.float64)
+        new.initial = still_possible(np.asarray(initial, dtype=np.float64), self.initial)
+        new.transition = np.ascontiguousarray(
+            still_possible(np.asarray(transition, dtype=np.float64), self.transition)
+        )
         return new
 
     def expected_log_prob(self, stats: Statistics) -> float:

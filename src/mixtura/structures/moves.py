@@ -13,7 +13,10 @@ import numpy as np
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
-__all__ = ["FreeMoves", "KnownMoves", "MoveLaw", "SharedMoves", "banded", "left_right"]
+__all__ = ["FreeMoves", "KnownMoves", "MoveLaw", "SharedMoves", "banded", "left_right", "still_possible"]
+
+# Least probability of what is possible.
+_SMALLEST = 1e-300
 
 
 class MoveLaw(Protocol):
@@ -70,6 +73,17 @@ def over_sums(count: Array, current: Array) -> Array:
     """Counts over their rows' sums; a row without counts keeps its own."""
     total = count.sum(axis=1, keepdims=True)
     return np.where(total > 0, count / np.where(total > 0, total, 1.0), current)
+
+
+def still_possible(new: Array, old: Array) -> Array:
+    """Probabilities that were positive, kept from underflowing to zero: zeros say what is impossible.
+
+    Examples
+    --------
+    >>> still_possible(np.array([0.0, 0.0, 1.0]), np.array([0.5, 0.0, 0.5]))
+    array([1.e-300, 0.e+000, 1.e+000])
+    """
+    return np.where((old > 0) & (new < _SMALLEST), _SMALLEST, new)
 
 
 class FreeMoves:
