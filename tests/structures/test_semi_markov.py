@@ -58,7 +58,7 @@ def same(first, second, tolerance):
 
 def test_geometric_durations_are_a_markov_chain(rng):
     chain = Markov(INITIAL, MOVES)
-    law = DurationChain(GeometricDurations)(chain, 0)
+    law = DurationChain("geometric")(chain, 0)
     scores = rng.normal(scale=2.0, size=(3, 60))
     for _ in range(5):  # and so is every step of EM
         found, expected = (one.infer(scores.copy(), batch_of(), {}) for one in (law, chain))
@@ -189,7 +189,7 @@ def test_the_step_of_a_law_is_a_maximum(name, rng):
 
 @pytest.mark.parametrize(
     "law",
-    [FreeDurations, PoissonDurations, NegativeBinomialDurations],
+    ["free", "poisson", "negative_binomial"],
 )
 def test_durations_are_recovered_and_the_likelihood_never_falls(law):
     rng = np.random.default_rng(4)

@@ -23,10 +23,17 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.components import hooks
-from mixtura.exceptions import InvalidParameterError
+from mixtura.exceptions import InvalidParameterError, did_you_mean
 from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
-from mixtura.structures.durations import DurationLaw, FreeDurations, expected_log_hazard
+from mixtura.structures.durations import (
+    DurationLaw,
+    FreeDurations,
+    GeometricDurations,
+    NegativeBinomialDurations,
+    PoissonDurations,
+    expected_log_hazard,
+)
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.markov import Markov
 from mixtura.structures.semi_messages import SemiLaws, ahead, smooth_semi
@@ -35,6 +42,12 @@ from mixtura.structures.semi_paths import SemiPaths
 __all__ = ["DurationChain", "SemiMarkov"]
 
 _PAIRED = frozenset({"transition_counts"})
+_LAWS: dict[str, Any] = {
+    "free": FreeDurations,
+    "geometric": GeometricDurations,
+    "poisson": PoissonDurations,
+    "negative_binomial": NegativeBinomialDurations,
+}
 
 
 class SemiMarkov(SemiPaths):
@@ -191,8 +204,8 @@ class DurationChain:
 
     Parameters
     ----------
-    law : class, default FreeDurations
-        One of :mod:`mixtura.structures.durations`.
+    law : {"free", "geometric", "poisson", "negative_binomial"}, default "free"
+        Of the durations of every state (:mod:`mixtura.structures.durations`).
     n_ages : int, default 30
         D: ages with a hazard of their own; from there on it stays.
 
@@ -204,8 +217,13 @@ class DurationChain:
     (SemiMarkov(K=2, FreeDurations(K=2, ages=8)), array([10.,  5.]))
     """
 
-    law: Any = FreeDurations
+    law: str = "free"
     n_ages: int = 30
+
+    def __post_init__(self) -> None:
+        if self.law not in _LAWS:
+            msg = f"DurationChain: law is {self.law!r}. {did_you_mean(str(self.law), _LAWS)}"
+            raise InvalidParameterError(msg)
 
     def __call__(self, chain: Markov, n_covariates: int = 0) -> SemiMarkov:
         """The structure that begins as `chain`; where a state is never left, it follows itself."""
@@ -217,4 +235,4 @@ class DurationChain:
         left[closed] = 1.0
         means = np.where(closed, float(self.n_ages), 1.0 / np.maximum(1.0 - staying, 1e-6))
         jumps = Markov(chain.initial, moves / left[:, None], start=chain.start, moves=chain.moves)
-        return SemiMarkov(jumps, self.law.from_means(means, self.n_ages))
+        return SemiMarkov(jumps, _LAWS[self.law].from_means(means, self.n_ages))
