@@ -150,10 +150,9 @@ def backward(
             if np.isnan(v) or (unbounded[t, i] == 0 and f <= 0):
                 continue
             z, k = design[min(t, design.shape[0] - 1), i], gain[t, i]
-            keeps = identity - np.outer(k, z)
-            keeps_t = np.ascontiguousarray(keeps.T)
-            own = np.outer(z, z)
             if unbounded[t, i] > 0:
+                keeps, own = identity - np.outer(k, z), np.outer(z, z)
+                keeps_t = np.ascontiguousarray(keeps.T)
                 amount, late = unbounded[t, i], np.outer(slow[t, i], z) * -1.0
                 late_t = np.ascontiguousarray(late.T)
                 noise_pull[t, i], noise_told[t, i] = -np.dot(k, r0), np.dot(k, np.dot(n0, k))
@@ -166,11 +165,16 @@ def backward(
                 n1 = np.dot(np.dot(keeps_t, n1), keeps) + mixed + mixed.T + own / amount
                 n0 = np.dot(np.dot(keeps_t, n0), keeps)
             else:
-                noise_pull[t, i] = v / f - np.dot(k, r0)
-                noise_told[t, i] = 1.0 / f + np.dot(k, np.dot(n0, k))
-                r0 = z * (v / f) + np.dot(keeps_t, r0)
-                n0 = own / f + np.dot(np.dot(keeps_t, n0), keeps)
+                # (I - k z)' N (I - k z) + z z' / f, one rank at a time.
+                along = np.dot(n0, k)
+                told = 1.0 / f + np.dot(k, along)
+                noise_pull[t, i], noise_told[t, i] = v / f - np.dot(k, r0), told
+                r0 = r0 + z * noise_pull[t, i]
+                crossed = np.outer(along - (0.5 * told) * z, z)
+                n0 = n0 - crossed - crossed.T
                 if diffuse:
+                    keeps = identity - np.outer(k, z)
+                    keeps_t = np.ascontiguousarray(keeps.T)
                     r1, n1 = np.dot(keeps_t, r1), np.dot(np.dot(keeps_t, n1), keeps)
                     n2 = np.dot(np.dot(keeps_t, n2), keeps)
         if kept:

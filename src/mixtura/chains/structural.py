@@ -20,9 +20,9 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -77,6 +77,7 @@ class StructuralChain:
     variances: Array
     free: Array
     n_inputs: int = 0
+    _last: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def exact(self) -> bool:
@@ -144,7 +145,15 @@ class StructuralChain:
         return Statistics({"count": counts, "square": square}, log_evidence=evidence, weight=weight)
 
     def _pulls(self, batch: Batch) -> tuple[float, Array, Array, float]:
-        """Log evidence, twice its slopes by the variances, numbers of disturbances, and the weight of what was observed."""
+        """Log evidence, twice its slopes by the variances, numbers of disturbances, and the weight of what was observed.
+
+        Those of the last batch are kept: a model that was tried as a step is summarised again where it is taken.
+        """
+        if self._last.get("batch") is not batch:
+            self._last.update(batch=batch, found=self._passed(batch))
+        return self._last["found"]
+
+    def _passed(self, batch: Batch) -> tuple[float, Array, Array, float]:
         pulls, counts = np.zeros(1 + self.n_states), np.zeros(1 + self.n_states)
         evidence = weight = 0.0
         y = batch.x[0] if batch.seen is None else np.where(batch.seen, batch.x[0], np.nan)
