@@ -27,7 +27,8 @@ from mixtura.executors import Serial, Threads
 from mixtura.inference.driver import FitResult, Progress, run
 from mixtura.inference.fitting import deadline
 from mixtura.inference.progress import FitProgress
-from mixtura.inference.stopping import Reason, Stopping
+from mixtura.inference.squared import Squared, Steadily
+from mixtura.inference.stopping import Reason
 from mixtura.inference.updates import Maximization
 from mixtura.models._fitting import check_choice
 from mixtura.models._linear_output import LinearOutput
@@ -87,8 +88,11 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         slowly, or a fitted estimator.
     tol : float, default 1e-4
         Bound on the estimated remaining gain of the log-likelihood per row (nats).
-    max_iter : int, default 1000
-        Most EM steps.
+    max_iter : int, default 500
+        Most steps.
+    accelerate : bool, default True
+        Whether a step is two EM steps and a jump along the curve that they describe, taken where it reaches at least as high
+        (squared extrapolation); otherwise one EM step.
     warm_start : bool, default False
         Whether a second fit goes on from the parameters of the first.
     time_budget : float, optional
@@ -156,7 +160,8 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         form: str = "joseph",
         init_params: Any = "subspace",
         tol: float = 1e-4,
-        max_iter: int = 1000,
+        max_iter: int = 500,
+        accelerate: bool = True,
         warm_start: bool = False,
         time_budget: float | None = None,
         verbose: int = 0,
@@ -180,6 +185,7 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         self.init_params = init_params
         self.tol = tol
         self.max_iter = max_iter
+        self.accelerate = accelerate
         self.warm_start = warm_start
         self.time_budget = time_budget
         self.verbose = verbose
@@ -279,14 +285,20 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         self, chain: LinearGaussianChain, given: Sequences, u: Array | None, weight: Array | None
     ) -> FitResult:
         many = given.n_rows > _THREADS_PAY and len(given.lengths) > 1
+        executor = self.executor or (Threads() if many else Serial())
+        batches = self._batches(given, u, weight)
         title = f"{type(self).__name__} S={self.n_states}"
-        with FitProgress(title, self.max_iter, enabled=bool(self.verbose)) as bar:
+        with (
+            FitProgress(title, self.max_iter, enabled=bool(self.verbose)) as bar,
+            executor.session() as beside,
+        ):
+            bold = Squared(total=lambda model: beside.total(model.summarize, batches))
             return run(
                 chain,
-                self._batches(given, u, weight),
-                update=Maximization(),
-                executor=self.executor or (Threads() if many else Serial()),
-                stopping=Stopping(self.tol, self.max_iter, deadline(self.time_budget)),
+                batches,
+                update=bold if self.accelerate else Maximization(),
+                executor=executor,
+                stopping=Steadily(self.tol, self.max_iter, deadline(self.time_budget)),
                 callbacks=(*self.callbacks, *bar.callbacks),
             )
 
