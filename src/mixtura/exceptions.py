@@ -18,6 +18,7 @@ Every message says where (row, column, component), what was found, what was expe
     ├── ConstantColumnWarning                a column holds one value only and says nothing
     ├── ConvergenceWarning (sklearn.exceptions.ConvergenceWarning)  stopped before the tolerance was met
     ├── StartsDisagreeWarning                restarts ended at different optima
+    ├── StartOverwrittenWarning              parameters set by hand are overwritten by a start
     ├── DegeneracyWarning                    a component was dropped, reseeded or given a prior
     ├── SpuriousSolutionWarning              the best solution sits on a few points
     ├── EdgeOfRangeWarning                   the choice lies at the edge of what was tried
@@ -53,6 +54,7 @@ __all__ = [
     "ObjectiveFellError",
     "OutputError",
     "SpuriousSolutionWarning",
+    "StartOverwrittenWarning",
     "StartsDisagreeWarning",
     "did_you_mean",
     "optional_import",
@@ -150,6 +152,10 @@ class ConstantColumnWarning(MixturaWarning):
 
 class ConvergenceWarning(MixturaWarning, _SklearnConvergenceWarning):
     """The fit stopped (steps or time ran out) before the tolerance was met."""
+
+
+class StartOverwrittenWarning(MixturaWarning):
+    """Parameters that were set by hand are overwritten by the start that the settings ask for."""
 
 
 class StartsDisagreeWarning(MixturaWarning):

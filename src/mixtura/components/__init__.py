@@ -14,6 +14,9 @@ from mixtura.components.laplace import Laplace
 from mixtura.components.negative_binomial import NegativeBinomial
 from mixtura.components.nested import Nested
 from mixtura.components.ordinal import AdjacentLogit, CumulativeLogit, Ordinal
+from mixtura.components.penalized_counts import PenalizedMultinomial, Symbols
+from mixtura.components.penalized_gaussian import PenalizedGaussian
+from mixtura.components.penalized_nested import PenalizedNested
 from mixtura.components.product import Product
 from mixtura.components.scipy_distribution import ScipyDistribution
 from mixtura.components.skew_normal import SkewNormal
@@ -57,6 +60,9 @@ __all__ = [
     "Ordinal",
     "OwnDegrees",
     "OwnNoise",
+    "PenalizedGaussian",
+    "PenalizedMultinomial",
+    "PenalizedNested",
     "PoissonResponse",
     "Product",
     "ScipyDistribution",
@@ -65,6 +71,7 @@ __all__ = [
     "SkewNormal",
     "Spherical",
     "StudentT",
+    "Symbols",
     "Tied",
     "UniformNoise",
     "Union",

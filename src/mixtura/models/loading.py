@@ -10,15 +10,20 @@ from mixtura.models.bayesian_gaussian_mixture import BayesianGaussianMixture
 from mixtura.models.bayesian_grouped_mixture import BayesianGroupedMultinomialMixture
 from mixtura.models.bayesian_linear_regression import BayesianLinearRegression
 from mixtura.models.bernoulli_mixture import BernoulliMixture
+from mixtura.models.categorical_hmm import CategoricalHMM
 from mixtura.models.categorical_mixture import CategoricalMixture
 from mixtura.models.dirichlet_multinomial_mixture import DirichletMultinomialMixture
 from mixtura.models.factor_analyzer_mixture import FactorAnalyzerMixture
+from mixtura.models.gaussian_hmm import GaussianHMM
 from mixtura.models.gaussian_mixture import GaussianMixture
+from mixtura.models.gmm_hmm import GMMHMM
 from mixtura.models.grouped_mixture import GroupedMultinomialMixture
 from mixtura.models.hmm import HMM
 from mixtura.models.linear_dynamical_system import LinearDynamicalSystem
 from mixtura.models.mixture import Mixture
+from mixtura.models.multinomial_hmm import MultinomialHMM
 from mixtura.models.multinomial_mixture import MultinomialMixture
+from mixtura.models.poisson_hmm import PoissonHMM
 from mixtura.models.poisson_mixture import PoissonMixture
 from mixtura.models.regression_mixture import RegressionMixture
 from mixtura.models.structural_time_series import StructuralTimeSeries
@@ -35,15 +40,20 @@ _CLASSES: dict[str, type[Any]] = {
         BayesianGroupedMultinomialMixture,
         BayesianLinearRegression,
         BernoulliMixture,
+        CategoricalHMM,
         CategoricalMixture,
         DirichletMultinomialMixture,
         FactorAnalyzerMixture,
+        GMMHMM,
+        GaussianHMM,
         GaussianMixture,
         GroupedMultinomialMixture,
         HMM,
         LinearDynamicalSystem,
         Mixture,
+        MultinomialHMM,
         MultinomialMixture,
+        PoissonHMM,
         PoissonMixture,
         RegressionMixture,
         StructuralTimeSeries,
