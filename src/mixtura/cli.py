@@ -30,7 +30,7 @@ from mixtura.exceptions import (
 __all__ = ["app", "main"]
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
-DEMO_FOLDER = Path("build/demo")
+DEMO_FOLDER, DEMO_JOURNEYS = Path("build/demo"), Path("build/demo-journeys")
 
 # Everything but what ends a command on purpose; those are RuntimeErrors, and are let through before.
 UNEXPECTED = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
@@ -38,6 +38,8 @@ UNEXPECTED = (OSError, RuntimeError, ValueError, TypeError, LookupError, Arithme
 STAGES = {
     "read": "Reading transactions",
     "missions": "Missions",
+    "types": "Basket types",
+    "phases": "Phases",
     "households": "Customers' mixes",
     "segments": "Segments",
     "trust": "Checking",
@@ -178,6 +180,24 @@ MaxMissions = Annotated[
 MaxSegments = Annotated[
     int | None, typer.Option(help="With --bayes: the most segments, 12 unless you say otherwise.")
 ]
+Period = Annotated[
+    str | None,
+    typer.Option(
+        help="Length of a step: month, week or day; a number where times are numbers. Else what suits the data."
+    ),
+]
+Over = Annotated[
+    str,
+    typer.Option(
+        help="Phases by how often customers come and what for (types), how often (visits), or auto."
+    ),
+]
+Types = Annotated[str | None, typer.Option(help="How many basket types: 20, or 5..20 to choose from by BIC.")]
+Phases = Annotated[str | None, typer.Option(help="How many phases: 5, or 2..8 to choose from.")]
+PhaseCriterion = Annotated[
+    str, typer.Option(help="Chooses the number of phases: forecast (of the next period), bic, aic or icl.")
+]
+PeriodFraction = Annotated[float, typer.Option(help="Share of the latest periods that is kept for testing.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only where the results are.")]
 
 
@@ -266,6 +286,76 @@ def segment(
 
 
 @app.command()
+def journeys(
+    transactions: Transactions,
+    items: Items = None,
+    customer: Customer = None,
+    basket: Basket = None,
+    item: Item = None,
+    category: Category = None,
+    time: Time = None,
+    quantity: Quantity = None,
+    amount: Amount = None,
+    price: Price = None,
+    item_key: ItemKey = None,
+    where: Where = None,
+    value: Value = "lines",
+    shared_baskets: SharedBaskets = "error",
+    min_support: MinSupport = None,
+    rare: Rare = "other",
+    top_items: TopItems = None,
+    period: Period = None,
+    over: Over = "auto",
+    types: Types = None,
+    phases: Phases = None,
+    criterion: PhaseCriterion = "forecast",
+    test_fraction: PeriodFraction = 0.2,
+    seed: Seed = 0,
+    anonymous: Anonymous = False,
+    csv: Csv = False,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("journeys"),
+    overwrite: Overwrite = False,
+    memory_limit: MemoryLimit = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find the phases that customers go through, and who is likely to move by next month; writes a folder with a report."""
+    from mixtura.segments.rules import number_or_share
+
+    _journeys(
+        quiet,
+        transactions=transactions,
+        items=items,
+        customer=customer,
+        basket=basket,
+        item=item,
+        category=_columns(category),
+        time=time,
+        quantity=quantity,
+        amount=amount,
+        price=price,
+        item_key=item_key,
+        where=where,
+        value=value,
+        shared_baskets=shared_baskets,
+        min_support=None if min_support is None else number_or_share(min_support),
+        rare=rare,
+        top_items=top_items,
+        period=period,
+        over=over,
+        types=types,
+        phases=phases,
+        criterion=criterion,
+        test_fraction=test_fraction,
+        random_state=seed,
+        anonymous=anonymous,
+        csv=csv,
+        out=out,
+        overwrite=overwrite,
+        memory_limit=memory_limit,
+    )
+
+
+@app.command()
 def demo(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results; without it build/demo, which is replaced.")
@@ -278,11 +368,27 @@ def demo(
     max_segments: MaxSegments = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
+    journeys: Annotated[
+        bool, typer.Option("--journeys", help="Show `mixtura journeys` instead of `mixtura segment`.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run on a year of real transactions of 2,469 households (the extra "demo")."""
     from mixtura.segments.demo import demo_tables
 
+    if journeys:
+        tables = {name: table for name, table in demo_tables().items() if name != "customers"}
+        _refuse_beside_journeys(missions, segments, level, max_missions, max_segments, bayes=bayes)
+        _journeys(
+            quiet,
+            **tables,
+            types=None,
+            phases=None,
+            random_state=seed,
+            out=out or DEMO_JOURNEYS,
+            overwrite=overwrite or out is None,
+        )
+        return
     _segment(
         quiet,
         **demo_tables(),
@@ -306,6 +412,57 @@ def _columns(given: list[str] | None) -> str | list[str] | None:
     return names[0] if len(names) == 1 else names
 
 
+def _refuse_beside_journeys(
+    missions: str | None,
+    segments: str | None,
+    level: str,
+    max_missions: int | None,
+    max_segments: int | None,
+    *,
+    bayes: bool,
+) -> None:
+    """Options of missions and segments say nothing about journeys."""
+    given = {
+        "--missions": missions is not None,
+        "--segments": segments is not None,
+        "--level": level != "both",
+        "--bayes": bayes,
+        "--max-missions": max_missions is not None,
+        "--max-segments": max_segments is not None,
+    }
+    found = [name for name, set_ in given.items() if set_]
+    if found:
+        message = (
+            f"{found[0]} is about missions and segments, and --journeys finds phases. Leave one of them out; `mixtura journeys` has the "
+            "options of phases."
+        )
+        raise InvalidParameterError(message)
+
+
+def _journeys(quiet: bool, *, types: str | None, phases: str | None, out: Path, **options: Any) -> None:
+    """The job of `journeys` and `demo --journeys`: progress while it runs, then ten lines and the folder."""
+    from mixtura.segments import journey_transactions
+    from mixtura.segments.sweep import numbers_from_text
+
+    numbers: dict[str, Any] = {
+        f"n_{noun}": None if text is None else numbers_from_text(text, noun)
+        for noun, text in (("types", types), ("phases", phases))
+    }
+    with _warnings_as_text(), _progress(quiet) as progress:
+        found = journey_transactions(**options, **numbers, out=out, progress=progress)
+    _told(found, out, quiet=quiet)
+
+
+def _told(found: Any, out: Path, *, quiet: bool) -> None:
+    """What was found, and where it lies."""
+    for line in [str(out)] if quiet else found.summary():
+        _say(line)
+    if not quiet:
+        _say(f"Report: {out / 'report.html'}", "bold green")
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
 def _segment(quiet: bool, *, missions: str | None, segments: str | None, out: Path, **options: Any) -> None:
     """The job of `segment` and `demo`: progress while it runs, then ten lines and the folder."""
     from mixtura.segments import segment_transactions
@@ -317,14 +474,7 @@ def _segment(quiet: bool, *, missions: str | None, segments: str | None, out: Pa
     }
     with _warnings_as_text(), _progress(quiet) as progress:
         found = segment_transactions(**options, **numbers, out=out, progress=progress)
-    if quiet:
-        _say(str(out))
-    else:
-        for line in found.summary():
-            _say(line)
-        _say(f"Report: {out / 'report.html'}", "bold green")
-    if found.interrupted:
-        raise typer.Exit(INTERRUPTED)
+    _told(found, out, quiet=quiet)
 
 
 @app.command()
@@ -397,11 +547,20 @@ def info(model: ModelPath) -> None:
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="The folder that `segment` wrote.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder that `segment` or `journeys` wrote.")],
+) -> None:
     """Make report.html anew from the results in a folder, with the names of its names.toml."""
-    from mixtura.report import write_report
-    from mixtura.segments.output import read_results, unknown_names
+    from mixtura.report import write_journeys_report, write_report
+    from mixtura.segments.journey_writing import read_journeys
+    from mixtura.segments.output import is_journeys, read_results, unknown_names
 
+    if is_journeys(folder):
+        content, notes = read_journeys(folder)
+        for note in notes:
+            _say(f"Warning: {note}", "yellow", error=True)
+        _say(f"Report: {write_journeys_report(content, folder / 'report.html')}", "bold green")
+        return
     missions, segments = read_results(folder)
     for note in unknown_names(folder, {"missions": missions, "segments": segments}):
         _say(f"Warning: {note}", "yellow", error=True)

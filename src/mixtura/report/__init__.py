@@ -6,6 +6,7 @@ one template each; a section turns the results into plain words, tables and char
 puts them on the page.
 """
 
+from mixtura.report.journey_page import build_journeys_report, write_journeys_report
 from mixtura.report.page import build_report, write_report
 
-__all__ = ["build_report", "write_report"]
+__all__ = ["build_journeys_report", "build_report", "write_journeys_report", "write_report"]

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ from mixtura.report.sections import (
     trust,
 )
 
-__all__ = ["build_report", "write_report"]
+__all__ = ["build_report", "compose", "save", "write_report"]
 
-_SECTIONS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+Chapters = Sequence[tuple[str, Sequence[Any]]]
+
+_SECTIONS: Chapters = (
     ("Overview", (summary, steps, data)),
     ("Missions", (missions, heatmap, mission_map, timeline, associations, choice)),
     ("Segments", (segments, segment_map, flows, demographics, customers, certainty_of_segments)),
@@ -95,20 +97,67 @@ def build_report(missions: Mapping[str, Any] | None, segments: Mapping[str, Any]
     ('<!doctype html>', True)
     """
     results = Results(missions, segments)
+    return compose(results, _SECTIONS, _head(results))
+
+
+def _head(results: Results) -> dict[str, Any]:
+    """What stands above the sections."""
+    both = bool(results.missions and results.segments)
+    headline = words.listing(
+        [words.count(len(level.items), level.noun) for level in results.levels if level.items]
+    )
+    period = words.period(results.data.get("first_time"), results.data.get("last_time"))
+    tiles = [
+        ("Baskets", results.data.get("n_baskets")),
+        ("Customers", results.data.get("n_customers")),
+        ("Categories", len(results.categories)),
+        *([("Missions", results.n_missions)] if results.missions else []),
+        *([("Segments", results.n_segments)] if results.segments else []),
+    ]
+    kinds = (["Shopping missions"] if results.missions else []) + (
+        ["customer segments" if results.missions else "Customer segments"] if results.segments else []
+    )
+    return {
+        "document": headline.capitalize(),
+        "eyebrow": " and ".join(kinds),
+        "title": "Who your customers are and what they come for"
+        if both
+        else "What your customers come for"
+        if results.missions
+        else "Who your customers are",
+        "lead": f"{headline} found in {words.number(results.data.get('n_baskets'))} baskets{f', {period}' if period else ''}",
+        "tiles": tiles,
+    }
+
+
+def compose(results: Any, sections: Chapters, head: Mapping[str, Any]) -> str:
+    """One page from sections.
+
+    Parameters
+    ----------
+    results : object
+        What the sections ask; `header` is the content with the version.
+    sections : sequence of (str, sequence of module)
+        Chapters; every module has `context(results)`, which is None where it has nothing to show.
+    head : Mapping
+        document, eyebrow, title and lead, and the tiles as pairs of a name and a number.
+
+    Returns
+    -------
+    str
+        The page.
+    """
     scripts = [_plotly_script(), *_assets("js")]
     chapters = [
-        (title, [part for part in (section.context(results) for section in sections) if part is not None])
-        for title, sections in _SECTIONS
+        (title, [part for part in (section.context(results) for section in parts) if part is not None])
+        for title, parts in sections
     ]
     page = (
         _environment()
         .get_template("page.html.j2")
         .render(
             results=results,
-            headline=words.listing(
-                [words.count(len(level.items), level.noun) for level in results.levels if level.items]
-            ),
-            period=words.period(results.data.get("first_time"), results.data.get("last_time")),
+            head=head,
             chapters=[(title, parts) for title, parts in chapters if parts],
             style="\n".join(_assets("css")),
             scripts=scripts,
@@ -163,7 +212,29 @@ def write_report(
     >>> write_report(results, "report.html").name
     'report.html'
     """
-    page = build_report(missions, segments)
+    return save(build_report(missions, segments), path)
+
+
+def save(page: str, path: str | os.PathLike[str]) -> Path:
+    """Write a page whole or not at all.
+
+    Parameters
+    ----------
+    page : str
+        The page.
+    path : path-like
+        Where to write; an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; nothing is left behind.
+    """
     target = Path(path)
     temporary: str | None = None
     try:

@@ -4,9 +4,20 @@ DuckDB, Arrow and Plotly are imported where they are used, so importing this pac
 """
 
 from mixtura.segments.baskets import Baskets
+from mixtura.segments.journey_result import Journeys
+from mixtura.segments.journeys import journey_transactions
 from mixtura.segments.result import Segmentation
 from mixtura.segments.scoring import Scores, score_transactions
 from mixtura.segments.segment import segment_transactions
 from mixtura.segments.transactions import read_baskets
 
-__all__ = ["Baskets", "Scores", "Segmentation", "read_baskets", "score_transactions", "segment_transactions"]
+__all__ = [
+    "Baskets",
+    "Journeys",
+    "Scores",
+    "Segmentation",
+    "journey_transactions",
+    "read_baskets",
+    "score_transactions",
+    "segment_transactions",
+]

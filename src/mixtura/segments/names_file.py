@@ -15,6 +15,7 @@ __all__ = ["LEVELS", "NAMES", "automatic_name", "names_text", "read_names", "wri
 
 NAMES = "names.toml"
 LEVELS = ("missions", "segments")
+PHASES = "phases"  # in the folders of `mixtura journeys`
 
 HEADER = """\
 # The names in this folder: edit the text between the quotation marks and save the file.
@@ -38,7 +39,7 @@ def read_names(path: Path) -> dict[str, dict[int, str]]:
     Returns
     -------
     dict of str to dict of int to str
-        ``{"missions": {number: name}, "segments": {number: name}}``; empty names are left out.
+        ``{"missions": {number: name}, "segments": {number: name}}``; empty names are left out. ``"phases"`` too, where there are some.
 
     Raises
     ------
@@ -71,14 +72,15 @@ def read_names(path: Path) -> dict[str, dict[int, str]]:
             "[missions] or [segments], each number once; correct that line."
         )
         raise InvalidDataError(message) from error
-    unknown = [name for name in content if name not in LEVELS]
+    levels = (*LEVELS, PHASES) if PHASES in content else LEVELS
+    unknown = [name for name in content if name not in levels]
     if unknown:
         message = (
             f"'{path}', line {_line(text, None, unknown[0])}: found {unknown[0]!r}. Expected names below "
             "[missions] or [segments] only; move it there, or delete it."
         )
         raise InvalidDataError(message)
-    return {level: _names_of(level, content.get(level, {}), text, path) for level in LEVELS}
+    return {level: _names_of(level, content.get(level, {}), text, path) for level in levels}
 
 
 def _names_of(level: str, table: Any, text: str, path: Path) -> dict[int, str]:
@@ -151,7 +153,7 @@ def names_text(components: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     1 = "The \"big\" shop"  # automatic: "Milk + bread"
     """
     parts = [HEADER]
-    for level in LEVELS:
+    for level in (*LEVELS, PHASES):
         entries = components.get(level) or ()
         lines = [
             f"{entry['number']} = {_quoted(entry['name'])}  # automatic: {_quoted(automatic_name(entry))}\n"

@@ -21,9 +21,11 @@ from mixtura.segments.renaming import edited_names, renamed
 
 __all__ = [
     "check_target",
+    "is_journeys",
     "is_results",
     "new_folder",
     "plain",
+    "read_json",
     "read_results",
     "unknown_names",
     "write_file",
@@ -31,7 +33,7 @@ __all__ = [
     "write_table",
 ]
 
-MISSIONS, SEGMENTS = "missions.json", "segments.json"
+MISSIONS, SEGMENTS, JOURNEYS = "missions.json", "segments.json", "journeys.json"
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -62,9 +64,11 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             "(overwrite=True, --overwrite)."
         )
         raise OutputError(message)
-    if target.exists() and any(target.iterdir()) and not is_results(target):
+    written = is_results(target) or is_journeys(target)
+    if target.exists() and any(target.iterdir()) and not written:
         message = (
-            f"the output folder '{target}' holds other files and no {MISSIONS} or {SEGMENTS}, so it is not replaced. "
+            f"the output folder '{target}' holds other files and no {MISSIONS}, {SEGMENTS} or {JOURNEYS}, so it is not "
+            "replaced. "
             "Choose another folder, or empty this one yourself."
         )
         raise OutputError(message)
@@ -76,8 +80,13 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def is_results(folder: Path) -> bool:
-    """Whether a folder was written by a run."""
+    """Whether a folder holds missions or segments of a run."""
     return (folder / MISSIONS).is_file() or (folder / SEGMENTS).is_file()
+
+
+def is_journeys(folder: Path) -> bool:
+    """Whether a folder holds the journeys of a run."""
+    return (folder / JOURNEYS).is_file()
 
 
 @contextmanager
@@ -249,7 +258,7 @@ def read_results(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | 
             "check the path."
         )
         raise InvalidDataError(message)
-    missions, segments = _read_json(folder / MISSIONS), _read_json(folder / SEGMENTS)
+    missions, segments = read_json(folder / MISSIONS), read_json(folder / SEGMENTS)
     names, features = read_names(folder / NAMES), None
     if missions is not None:
         missions, features = renamed(missions, "missions", names["missions"])
@@ -258,27 +267,25 @@ def read_results(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | 
     return missions, segments
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file, or None where there is no file."""
+def read_json(path: Path, key: str | None = None, command: str = "mixtura segment") -> dict[str, Any] | None:
+    """The object in a file with a list of entries that have numbers and names, or None where there is no file."""
     if not path.exists():
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         message = (
-            f"'{path}' cannot be read ({error}). Expected the file as `mixtura segment` wrote it; "
-            "run it again."
+            f"'{path}' cannot be read ({error}). Expected the file as `{command}` wrote it; run it again."
         )
         raise InvalidDataError(message) from error
     if not isinstance(content, dict):
-        message = (
-            f"'{path}' holds a {type(content).__name__}. Expected an object as `mixtura segment` wrote it."
-        )
+        message = f"'{path}' holds a {type(content).__name__}. Expected an object as `{command}` wrote it."
         raise InvalidDataError(message)
-    entries = content.get(path.stem)
+    key = key or path.stem
+    entries = content.get(key)
     if not isinstance(entries, list) or not all({"number", "name"} <= set(entry) for entry in entries):
         message = (
-            f"'{path}' has no {path.stem} with number and name. Expected the file as `mixtura segment` wrote it; "
+            f"'{path}' has no {key} with number and name. Expected the file as `{command}` wrote it; "
             "run it again."
         )
         raise InvalidDataError(message)

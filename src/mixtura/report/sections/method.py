@@ -7,7 +7,7 @@ from typing import Any
 from mixtura.report import words
 from mixtura.report.results import Results
 
-__all__ = ["context"]
+__all__ = ["context", "setting"]
 
 _TERMS = (
     (
@@ -155,7 +155,7 @@ def context(results: Results) -> dict[str, Any]:
         "tree": bool(results.mission_level.part("tree") or results.segment_level.part("tree")),
         "stability": any(level.part("stability") for level in results.levels),
         "settings": [
-            (_NAMES.get(str(name), str(name).replace("_", " ").capitalize()), _setting(value))
+            (_NAMES.get(str(name), str(name).replace("_", " ").capitalize()), setting(value))
             for name, value in results.command.items()
             if value is not None
         ],
@@ -165,7 +165,8 @@ def context(results: Results) -> dict[str, Any]:
     }
 
 
-def _setting(value: Any) -> str:
+def setting(value: Any) -> str:
+    """A value of an option, as it is written on the page."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
