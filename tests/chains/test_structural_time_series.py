@@ -126,6 +126,20 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(other.forecast(8).mean, 1e6 * one.forecast(8).mean + 5e6, rtol=1e-5)
 
 
+def test_a_distant_origin_costs_no_digits_that_the_values_have():
+    y = 1e-2 * series_of()
+    near, far = StructuralTimeSeries().fit(y), StructuralTimeSeries().fit(y + 1e9)
+    # Values about 1e9 are known to 1e-7.
+    assert far.variances_["level"] == pytest.approx(near.variances_["level"], rel=1e-3)
+    np.testing.assert_allclose(far.forecast(2).mean - 1e9, near.forecast(2).mean, atol=1e-5)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+def test_a_line_is_no_random_series(slope):
+    with pytest.raises(InvalidDataError, match="explained by its first states"):
+        StructuralTimeSeries(trend=True, seasonal=4).fit(7.1 + slope * STEPS + np.tile([1, 2, 3, 4.7], 24))
+
+
 def test_a_season_that_moves_is_told_from_one_that_stays():
     rng = np.random.default_rng(1)
     pattern, y = np.array([3.0, -1.0, -2.0]), []

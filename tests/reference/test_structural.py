@@ -55,6 +55,22 @@ def test_local_level_of_driver_deaths(drivers, results):
     assert model.variances_["level"] == pytest.approx(reference["sigma2_xi"], rel=1e-5)
 
 
+def test_basic_structural_model_is_no_worse_than_that_of_r(drivers, results):
+    """StructTS ends at a lower maximum of the same likelihood."""
+    found = results("lds")["ukdrivers_BSM"]["coef"]
+    y = np.log10(drivers["drivers"])
+    known = {
+        "noise": found["epsilon"],
+        "level": found["level"],
+        "slope": found["slope"],
+        "seasonal": found["seas"],
+    }
+    theirs = StructuralTimeSeries(trend=True, seasonal=12, variances=known).fit(y)
+    ours = StructuralTimeSeries(trend=True, seasonal=12).fit(y)
+    assert ours.log_evidence_ > theirs.log_evidence_ + 20.0
+    assert ours.variances_["slope"] == ours.variances_["seasonal"] == 0.0
+
+
 def test_seat_belts_as_published(drivers):
     """Commandeur and Koopman (2007), chapters 4 and 7: level and deterministic seasons, without and with two inputs."""
     y = np.log(drivers["drivers"])

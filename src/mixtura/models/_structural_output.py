@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.chains.diffuse import DiffuseFilter, DiffuseSmoother, StateSpace, filtered
+from mixtura.chains.diffuse import DiffuseSmoother, StateSpace, filtered
 from mixtura.chains.structural import StructuralChain
 from mixtura.chains.structural_parts import Assembly
 from mixtura.exceptions import ModelFileError
@@ -69,6 +69,7 @@ class StructuralOutput:
     """Methods that need the variances and the series."""
 
     # Set by the constructor and the fit; declared for the type checker.
+    level: bool
     y_: Array
     inputs_: Array
     input_names_: list[str]
@@ -88,9 +89,18 @@ class StructuralOutput:
         )
         return chain, parts
 
+    def _origin(self, series: Array) -> float:
+        """What is taken off a series before it is filtered: its mean, where a level of flat law makes up for it without rounding."""
+        return float(np.nanmean(series)) if self.level else 0.0
+
+    @property
+    def _away(self) -> Array:
+        """The series about its origin."""
+        return np.asarray(self.y_ - self._origin(self.y_))
+
     def _known(self) -> tuple[DiffuseSmoother, float]:
         """States given the whole series, and its log evidence."""
-        return self._model()[0].smoothed(self.y_, self.inputs_.T)
+        return self._model()[0].smoothed(self._away, self.inputs_.T)
 
     # --- parts ------------------------------------------------------------------------------------------------
     def components(self) -> dict[str, Estimate]:
@@ -106,22 +116,27 @@ class StructuralOutput:
         found, _ = self._known()
         return {
             name: Estimate(
-                np.einsum("ti,ti->t", found.mean, looks), _deviation(found.covariance, looks, np.zeros(1))
+                self._lifted(name) + np.einsum("ti,ti->t", found.mean, looks),
+                _deviation(found.covariance, looks, np.zeros(1)),
             )
             for name, looks in self._looks(chain, parts).items()
         }
 
+    def _lifted(self, name: str) -> float:
+        """What was taken off a part."""
+        return self._origin(self.y_) if name in {"level", "signal"} else 0.0
+
     def filter(self) -> dict[str, Estimate]:
         """Every part given the series up to each step; as `components`, for what was known at the time."""
         chain, parts = self._model()
-        found = filtered(chain.system(self.inputs_.T), self.y_[:, None])
+        found = filtered(chain.system(self.inputs_.T), self._away[:, None])
         back = np.linalg.inv(
             chain.transition
         ).T  # directions that are unknown after a step, as they are before it
         result = {}
         for name, looks in self._looks(chain, parts).items():
             unknown = np.linalg.norm(np.einsum("tqi,ij,tj->tq", found.spread[1:], back, looks), axis=1)
-            mean = np.einsum("ti,ti->t", found.filtered[:-1], looks)
+            mean = self._lifted(name) + np.einsum("ti,ti->t", found.filtered[:-1], looks)
             error = _deviation(found.filtered_covariance[:-1], looks, unknown)
             result[name] = Estimate(np.where(np.isfinite(error), mean, np.nan), error)
         return result
@@ -151,7 +166,7 @@ class StructuralOutput:
         """
         chain, _ = self._model()
         system = chain.system(self.inputs_.T)
-        return _predictions(system, filtered(system, self.y_[:, None]), slice(0, len(self.y_)), level)
+        return self._predicted(system, self._away, slice(0, len(self.y_)), level)
 
     def forecast(self, n_steps: int, inputs: Any = None, level: float = 0.9) -> Forecast:
         """The steps after the series.
@@ -172,8 +187,20 @@ class StructuralOutput:
             Means, standard errors and ends of intervals.
         """
         system, length = self._ahead(n_steps, inputs)
-        series = np.append(self.y_, np.full(n_steps, np.nan))
-        return _predictions(system, filtered(system, series[:, None]), slice(length, length + n_steps), level)
+        series = np.append(self._away, np.full(n_steps, np.nan))
+        return self._predicted(system, series, slice(length, length + n_steps), level)
+
+    def _predicted(self, system: StateSpace, series: Array, rows: slice, level: float) -> Forecast:
+        """Observations of some rows given those before each."""
+        found = filtered(system, series[:, None])
+        looks = np.broadcast_to(system.design[:, 0], (len(series), len(system.transition)))[rows]
+        unknown = np.linalg.norm(np.einsum("tqi,ti->tq", found.spread[:-1][rows], looks), axis=1)
+        error = _deviation(found.covariance[:-1][rows], looks, unknown)
+        error = np.sqrt(error**2 + system.noise[0, 0])
+        mean = self._origin(self.y_) + np.einsum("ti,ti->t", found.mean[:-1][rows], looks)
+        mean = np.where(np.isfinite(error), mean, np.nan)
+        half = ndtri(0.5 + 0.5 * checked_level(level)) * error
+        return Forecast(mean, error, mean - half, mean + half)
 
     def _ahead(self, n_steps: int, inputs: Any) -> tuple[StateSpace, int]:
         """The state space model of the series and the steps after it."""
@@ -208,17 +235,17 @@ class StructuralOutput:
         system, length = self._ahead(n_steps, inputs)
         n_paths = checked_count("n_paths", n_paths)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
-        last = filtered(system, self.y_[:, None])
+        last = filtered(system, self._away[:, None])
         values, axes = np.linalg.eigh(last.covariance[-1])
         states = (
             last.mean[-1]
             + (rng.standard_normal((n_paths, len(values))) * np.sqrt(np.maximum(values, 0.0))) @ axes.T
         )
         moves, noise = np.sqrt(np.diag(system.state_noise)), np.sqrt(system.noise[0, 0])
-        paths = np.empty((n_paths, n_steps))
+        paths, origin = np.empty((n_paths, n_steps)), self._origin(self.y_)
         for t in range(n_steps):
             looks = system.design[min(length + t, len(system.design) - 1), 0]
-            paths[:, t] = states @ looks + noise * rng.standard_normal(n_paths)
+            paths[:, t] = origin + states @ looks + noise * rng.standard_normal(n_paths)
             states = states @ system.transition.T + moves * rng.standard_normal(states.shape)
         return paths
 
@@ -231,7 +258,7 @@ class StructuralOutput:
             NaN where the value is missing, or was spent on a state that began unknown.
         """
         chain, _ = self._model()
-        found = filtered(chain.system(self.inputs_.T), self.y_[:, None], states=False)
+        found = filtered(chain.system(self.inputs_.T), self._away[:, None], states=False)
         usual = (found.unbounded == 0) & (found.variance > 0)
         return (
             np.where(usual, found.innovation, np.nan)[:, 0]
@@ -254,7 +281,7 @@ class StructuralOutput:
             return self.log_evidence_ / float(np.count_nonzero(~np.isnan(self.y_)))
         series = checked_series(y)
         table, _ = checked_inputs(inputs, len(series), chain.n_inputs)
-        _, evidence = chain.smoothed(series, table, states=False)
+        _, evidence = chain.smoothed(series - self._origin(series), table, states=False)
         return evidence / float(np.count_nonzero(~np.isnan(series)))
 
     def n_parameters(self) -> int:
@@ -341,14 +368,3 @@ def _deviation(covariance: Array, looks: Array, unknown: Array) -> Array:
     """Standard deviations of sums of states, (T,); infinite where an unknown direction is in them."""
     variance = np.einsum("ti,tij,tj->t", looks, covariance, looks)
     return np.where(unknown > _SEEN, np.inf, np.sqrt(np.maximum(variance, 0.0)))
-
-
-def _predictions(system: StateSpace, found: DiffuseFilter, rows: slice, level: float) -> Forecast:
-    """Observations of some rows given those before each."""
-    looks = np.broadcast_to(system.design[:, 0], (len(found.mean) - 1, len(system.transition)))[rows]
-    unknown = np.linalg.norm(np.einsum("tqi,ti->tq", found.spread[:-1][rows], looks), axis=1)
-    error = _deviation(found.covariance[:-1][rows], looks, unknown)
-    error = np.sqrt(error**2 + system.noise[0, 0])
-    mean = np.where(np.isfinite(error), np.einsum("ti,ti->t", found.mean[:-1][rows], looks), np.nan)
-    half = ndtri(0.5 + 0.5 * checked_level(level)) * error
-    return Forecast(mean, error, mean - half, mean + half)

@@ -42,7 +42,7 @@ _FORMS = {"dummy": seasonal_dummies, "trigonometric": seasonal_waves}
 # Where fits begin: the noise's share of what differs from step to step; the rest is shared out among the states.
 _STARTS = (0.5, 0.98, 0.05)
 # Share of a series' squares below which what its states leave over is rounding.
-_ROUNDING = 1e-18
+_ROUNDING = 1e-24
 
 
 class StructuralTimeSeries(StructuralOutput, BaseEstimator):
@@ -161,10 +161,11 @@ class StructuralTimeSeries(StructuralOutput, BaseEstimator):
         table, names = checked_inputs(inputs, len(series))
         parts = self._assembled(len(table))
         chain = self._chain(parts, len(table))
-        self._check_told(chain, series, table, names)
-        starts = [chain.replace(variances) for variances in self._starts(chain, series)]
+        away = series - self._origin(series)
+        self._check_told(chain, away, table, names)
+        starts = [chain.replace(variances) for variances in self._starts(chain, away)]
         batch = Batch(
-            series[None],
+            away[None],
             np.ones(len(series)),
             np.array([0, len(series)]),
             covariates=table if len(table) else None,
