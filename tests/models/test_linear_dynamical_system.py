@@ -19,6 +19,7 @@ from mixtura.exceptions import (
 from mixtura.executors import Threads
 from mixtura.models.linear_dynamical_system import LinearDynamicalSystem
 from mixtura.models.loading import load
+from mixtura.models.structural_time_series import StructuralTimeSeries
 from mixtura.persistence import read_model_file, write_model_file
 from mixtura.protocols import Batch
 from oracles_linear_gaussian import conditional, joint
@@ -312,6 +313,26 @@ def test_a_stationary_fit_is_near_the_free_one(rows, fitted):
     assert stationary.n_parameters() == 18
 
 
+def test_a_diffuse_level_is_the_structural_one(tmp_path):
+    """Two ways to one likelihood: EM with an augmented filter here, Newton steps with exact recursions there."""
+    rng = np.random.default_rng(11)
+    y = np.cumsum(rng.normal(size=120)) + 1.5 * rng.normal(size=120) + 50.0
+    y[40:45] = np.nan
+    level = LinearDynamicalSystem(
+        1, transition=1.0, observation=1.0, observation_bias=0.0, initial="diffuse", tol=1e-9, max_iter=100
+    )
+    level.fit(y[:, None])
+    structural = StructuralTimeSeries().fit(y)
+    found = [level.observation_noise_[0, 0], level.state_noise_[0, 0]]
+    np.testing.assert_allclose(found, [structural.variances_[name] for name in ("noise", "level")], rtol=1e-3)
+    assert level.score(y[:, None]) == pytest.approx(structural.log_evidence_, abs=1e-6)
+    future = level.forecast(y[:, None], 5, level=0.95)
+    assert np.isfinite(future.upper).all()
+    assert level.n_parameters() == 2
+    other = load(level.save(tmp_path / "level.mixtura"))
+    np.testing.assert_array_equal(other.forecast(y[:, None], 5, level=0.95).lower, future.lower)
+
+
 def test_warm_start_callbacks_and_time(rows, fitted):
     seen = []
     estimator = LinearDynamicalSystem(2, tol=0.0, max_iter=3, callbacks=[lambda p: seen.append(p.step)])
@@ -415,7 +436,12 @@ def test_a_constant_column_is_warned_about(rows):
         ({"tol": -1.0}, InvalidParameterError, r"tol is -1.0; expected"),
         ({"form": "josef"}, InvalidParameterError, r"form is 'josef'.*Did you mean 'joseph'"),
         ({"init_params": "pca"}, InvalidParameterError, r"init_params is 'pca'"),
-        ({"initial": "diffuse"}, InvalidParameterError, r"initial is 'diffuse'.*'stationary'"),
+        ({"initial": "vague"}, InvalidParameterError, r"initial is 'vague'.*'stationary'"),
+        (
+            {"initial": "diffuse"},
+            InvalidParameterError,
+            r"observation has entries that are learnt; expected a known",
+        ),
         ({"state_noise": "diag"}, InvalidParameterError, r"state_noise is 'diag'.*Did you mean 'diagonal'"),
         ({"state_noise": np.eye(3)}, InvalidParameterError, r"state_noise has shape \(3, 3\); expected"),
         ({"transition": "none"}, InvalidParameterError, r"transition is 'none'; expected 'free', a number"),

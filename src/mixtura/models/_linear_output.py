@@ -15,12 +15,12 @@ from scipy.special import ndtri
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.chains import Filtered, KnownInitial, LinearGaussianChain, System
+from mixtura.chains import Filtered, LinearGaussianChain, System
 from mixtura.chains.kalman_plain import factor
 from mixtura.exceptions import InvalidDataError, ModelFileError
 from mixtura.inference import criteria
 from mixtura.models._checked import checked_count, checked_level
-from mixtura.models._linear_settings import FORMS
+from mixtura.models._linear_settings import FORMS, first_law
 from mixtura.models._sequences import Sequences, sequences
 from mixtura.models._support import validated
 from mixtura.persistence import ModelFile, write_model_file
@@ -91,6 +91,7 @@ class LinearOutput:
 
     # Set by the constructor and the fit; declared for the type checker.
     form: str
+    initial: str
     n_inputs_: int
     n_parameters_: int
     n_features_in_: int
@@ -109,7 +110,7 @@ class LinearOutput:
             setattr(self, f"{name}_", getattr(system, name))
 
     def _chain(self) -> LinearGaussianChain:
-        return LinearGaussianChain(self.system_, initial=KnownInitial(), form=FORMS[self.form])
+        return LinearGaussianChain(self.system_, initial=first_law(self.initial), form=FORMS[self.form])
 
     def _sequences(self, X: Any, lengths: Any, groups: Any, *, reset: bool) -> Sequences:
         given = sequences(X, lengths, groups)

@@ -10,6 +10,7 @@ import numpy as np
 from mixtura.chains import (
     CoefficientLaw,
     DiagonalNoise,
+    DiffuseInitial,
     FilterForm,
     FreeCoefficients,
     FreeInitial,
@@ -30,12 +31,18 @@ from mixtura.chains.linear_gaussian_start import neutral_start, subspace_start
 from mixtura.exceptions import InvalidParameterError, did_you_mean
 from mixtura.protocols import Array
 
-__all__ = ["FORMS", "STARTS", "Restrictions", "as_known"]
+__all__ = ["FORMS", "STARTS", "Restrictions", "as_known", "first_law"]
 
 FORMS: dict[str, FilterForm] = {"joseph": Joseph(), "square_root": SquareRoot()}
 STARTS = {"subspace": subspace_start, "neutral": neutral_start}
 _FREE = "free"
 _NOISES = ("full", "diagonal", "spherical")
+_INITIALS = ("free", "stationary", "diffuse")
+
+
+def first_law(initial: str) -> InitialLaw:
+    """The law of the first state when nothing is learnt any more."""
+    return DiffuseInitial() if initial == "diffuse" else KnownInitial()
 
 
 def as_known(name: str, value: Any, shape: tuple[int, ...]) -> Array:
@@ -111,7 +118,7 @@ class Restrictions:
     noise, error : (NoiseLaw, ndarray or None)
         Laws of Gamma and Sigma, and the known covariance.
     initial : str
-        "free" or "stationary".
+        "free", "stationary" or "diffuse".
     initial_mean, initial_covariance : ndarray or None
         Known ones of the first state.
     """
@@ -138,8 +145,8 @@ class Restrictions:
             Smallest variances of the observation noise.
         """
         n = settings.n_states
-        if settings.initial not in ("free", "stationary"):
-            msg = f"initial is {settings.initial!r}. {did_you_mean(str(settings.initial), ('free', 'stationary'))}"
+        if settings.initial not in _INITIALS:
+            msg = f"initial is {settings.initial!r}. {did_you_mean(str(settings.initial), _INITIALS)}"
             raise InvalidParameterError(msg)
 
         def known(name: str, *shape: int) -> Array:
@@ -155,6 +162,12 @@ class Restrictions:
             known("observation_inputs", n_features, n_inputs),
             known("observation_bias", n_features),
         )
+        if settings.initial == "diffuse" and np.isnan(looks[0]).any():
+            msg = (
+                "initial is 'diffuse', but observation has entries that are learnt; expected a known observation matrix: a flat law of "
+                "the first state has no scale, so that of the states must be known. Give observation, or initial='free'."
+            )
+            raise InvalidParameterError(msg)
         first = {
             name: None if getattr(settings, name) is None else known(name, *shape)
             for name, shape in (("initial_mean", (n,)), ("initial_covariance", (n, n)))
@@ -186,6 +199,8 @@ class Restrictions:
     def _initial_law(self) -> InitialLaw:
         if self.initial == "stationary":
             return StationaryInitial()
+        if self.initial == "diffuse":
+            return DiffuseInitial()
         if self.initial_mean is not None and self.initial_covariance is not None:
             return KnownInitial()
         covariance: NoiseLaw = FreeNoise() if self.initial_covariance is None else KnownNoise()
@@ -210,8 +225,10 @@ class Restrictions:
                 (self.error, system.observation_noise),
             )
         )
-        mean = system.initial_mean if self.initial_mean is None else self.initial_mean
-        covariance = system.initial_covariance if self.initial_covariance is None else self.initial_covariance
+        told = 0.0 if self.initial == "diffuse" else 1.0  # nothing is known beside what was given
+        mean = told * system.initial_mean if self.initial_mean is None else self.initial_mean
+        start = told * system.initial_covariance
+        covariance = start if self.initial_covariance is None else self.initial_covariance
         checked = System.of(  # says so where a known parameter cannot be one
             moves[:, :n],
             looks[:, :n],

@@ -74,8 +74,9 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         d.
     state_inputs, observation_inputs : "free", float or array_like, default "free"
         B, shape (n_states, n_inputs), and D, shape (n_features, n_inputs), where `fit` is given inputs; 0.0 leaves one out.
-    initial : {"free", "stationary"}, default "free"
-        Law of the first state: learnt, or the long-run law of the system.
+    initial : {"free", "stationary", "diffuse"}, default "free"
+        Law of the first state: learnt, the long-run law of the system, or flat (nothing is known; needs a known `observation`; means
+        are NaN until the rows tell the state, and the likelihood is that of the rows after these).
     initial_mean, initial_covariance : array_like, optional
         Known m0, shape (n_states,), and V0, shape (n_states, n_states). With one sequence a free V0 goes to zero, slowly.
     min_variance : float, default 1e-6
