@@ -26,6 +26,7 @@ SCRIPTS = (
     "small_samples",
     "interval_coverage",
     "shopper",
+    "kalman",
     "tree_levels",
 )
 
