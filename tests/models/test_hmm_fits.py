@@ -46,7 +46,7 @@ EMISSIONS = {
         np.column_stack([NUMBERS, COUNTS, LEVELS]),
     ),
     "Nested": (Nested(Gaussian(), 2), TWO),
-    "StudentT": (StudentT(), TWO),
+    "StudentT": (StudentT(), TWO[:, :1]),
     "Normal": (Normal(), NUMBERS),
 }
 

@@ -259,13 +259,13 @@ def _sieved(
     small = replace(settings, executor=Serial(), callbacks=())
     short = replace(small, stopping=replace(settings.stopping, max_iter=_SHORT_STEPS))
     outcomes = run_starts(candidates, _runner(sample, source, short))
-    kept, left = sieve(outcomes, candidates, _KEPT_ON_SAMPLE)
+    kept, left = sieve(outcomes, candidates, _KEPT_ON_SAMPLE, problem.apart)
     if not kept:
         return _handed_on(problem, [*candidates[:1], *last]), left[1:]
     if sample is problem:
         return [*kept, *last], left
     outcomes = run_starts(kept, _watched(sample, source, small))
-    final, more = sieve(outcomes, kept, _KEPT_ON_ALL)
+    final, more = sieve(outcomes, kept, _KEPT_ON_ALL, problem.apart)
     if not final:
         return _handed_on(problem, [*kept, *last]), left
     return _handed_on(problem, [*final, *last]), [*left, *more]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -75,6 +75,9 @@ class Problem:
     moves : Moves, optional
         What is tried after the best start, where parameters have posterior laws. None: nothing.
     """
+
+    #: Short runs whose objectives per unit are no more apart, relative to their size, have found the same.
+    apart: ClassVar[float] = 1e-7
 
     x: Any
     sample_weight: Array | None

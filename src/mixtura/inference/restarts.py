@@ -195,17 +195,17 @@ def best_of(outcomes: Sequence[Outcome]) -> list[int]:
 
 
 def sieve(
-    outcomes: Sequence[Outcome], starts: Sequence[Start], keep: int
+    outcomes: Sequence[Outcome], starts: Sequence[Start], keep: int, apart: float = 1e-7
 ) -> tuple[list[Start], list[StartResult]]:
     """The best few as starts of longer runs, and the records of all others, marked as screened.
 
-    Nearly equal short runs (objectives that agree to 1e-7 per unit) count once.
+    Nearly equal short runs (objectives that agree to `apart` per unit) count once.
     """
     order = best_of(outcomes)
     chosen: list[int] = []
     for index in order:
         value = outcomes[index][1].objective
-        if all(abs(value - outcomes[other][1].objective) > 1e-7 * max(abs(value), 1.0) for other in chosen):
+        if all(abs(value - outcomes[other][1].objective) > apart * max(abs(value), 1.0) for other in chosen):
             chosen.append(index)
         if len(chosen) == keep:
             break

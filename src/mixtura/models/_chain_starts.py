@@ -8,11 +8,12 @@ states, and the order under which the rows are most probable stays.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import combinations, pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,6 +29,8 @@ __all__ = ["ChainProblem"]
 
 # Steps of EM of the chain alone: to compare two orders of the states, and for the start itself.
 _FEW, _SOME = 3, 10
+# Standard deviation of what is added to the coordinates of a first chain: candidates differ in their moves, too.
+_SHAKEN = 2.0
 # Rows (and at least one sequence) that orders are compared on.
 _COMPARED = 3000
 # A sample of long sequences is made of so many pieces at least.
@@ -45,6 +48,9 @@ class ChainProblem(Problem):
     alone : callable, optional
         What `embed` is of rows without their neighbours.
     """
+
+    # Chains go to their optima slowly: short runs that are on the way to the same one differ by so much.
+    apart: ClassVar[float] = 3e-4
 
     alone: Callable[[Any, Array], Sequence[Any]] | None = None
 
@@ -119,16 +125,23 @@ class ChainProblem(Problem):
     def begun(self, resp: Array, source: Source) -> LatentMixture:
         """One M-step of the components, states in a fitting order, then some steps of the chain alone."""
         model = from_responsibilities(resp, source, self.components, self.structure, self.encoding)
-        return self._in_order(model, resp, source)
+        # Chance from the partition itself: the same start again, wherever it is made.
+        rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(resp).tobytes()))
+        return self._in_order(model, resp, source, rng)
 
-    def _in_order(self, model: LatentMixture, resp: Array, source: Source) -> LatentMixture:
-        """The states in an order that suits the chain, and some steps of the chain alone."""
+    def _in_order(
+        self, model: LatentMixture, resp: Array, source: Source, rng: np.random.Generator | None = None
+    ) -> LatentMixture:
+        """The states in an order that suits the chain, and some steps of the chain alone, from moves shaken by chance."""
         order = np.arange(self.n_components)
         if not self._alike():
             order = _ordered(model, list(_scored(model, source, _COMPARED)), resp)
-        components = model.components.take(order)
-        chain = replace(model, components=components, structure=self.structure(resp.sum(axis=0)[order]))
-        return replace(chain, structure=_learnt(chain.structure, list(_scored(chain, source)), _SOME)[0])
+        chain: Any = self.structure(resp.sum(axis=0)[order])
+        if rng is not None:
+            place = chain.coordinates()
+            chain = chain.from_coordinates(place + _SHAKEN * rng.standard_normal(place.shape))
+        new = replace(model, components=model.components.take(order), structure=chain)
+        return replace(new, structure=_learnt(chain, list(_scored(new, source)), _SOME)[0])
 
 
 def _same(one: Structure, other: Structure) -> bool:
