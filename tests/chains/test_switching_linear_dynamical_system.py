@@ -35,7 +35,7 @@ def found():
 
 def aligned(model):
     """Which regime is the slow one."""
-    angles = [np.abs(np.angle(np.linalg.eigvals(matrix))).max() for matrix in model.dynamics_]
+    angles = [np.abs(np.angle(np.linalg.eigvals(matrix))).max() for matrix in model.transition_]
     return np.argsort(angles), np.sort(angles)
 
 
@@ -45,7 +45,7 @@ def test_truth_is_found(found):
     assert np.mean(found.predict(X) == order[REGIMES]) > 0.96
     np.testing.assert_allclose(angles, [0.1, 0.7], atol=0.06)
     np.testing.assert_allclose(np.diag(found.transmat_), 0.98, atol=0.03)
-    np.testing.assert_allclose(found.noise_variances_, 0.01, atol=0.006)
+    np.testing.assert_allclose(np.diag(found.observation_noise_), 0.01, atol=0.006)
     assert np.all(np.diff(found.lower_bounds_) > -1e-10)
     assert found.lower_bound_ == max(found.objectives_)
 
@@ -58,7 +58,7 @@ def test_rows_seen_again_say_the_same(found):
     np.testing.assert_array_equal(shares.argmax(axis=1), found.predict(X))
     mean, covariance = found.smooth(X)
     assert covariance.shape == (400, 2, 2)
-    left = X - mean @ found.loadings_.T - found.intercept_
+    left = X - mean @ found.observation_.T - found.observation_bias_
     assert np.all(left.std(axis=0) < 0.15)
 
 
@@ -95,8 +95,8 @@ def test_forecasts(found):
     # One step: the two regimes' normal laws, mixed; five standard errors of 2,000 paths.
     mean, _ = found.smooth(X)
     expected = sum(
-        share * (found.loadings_ @ (matrix @ mean[-1] + offset) + found.intercept_)
-        for share, matrix, offset in zip(ahead.regimes[0], found.dynamics_, found.offsets_, strict=True)
+        share * (found.observation_ @ (matrix @ mean[-1] + offset) + found.observation_bias_)
+        for share, matrix, offset in zip(ahead.regimes[0], found.transition_, found.state_bias_, strict=True)
     )
     assert np.all(np.abs(ahead.mean[0] - expected) < 5 * ahead.standard_error[0] / np.sqrt(2000))
 
@@ -110,15 +110,15 @@ def test_draws_look_like_the_rows(found):
     assert np.mean(found.predict(rows) == regimes) > 0.95
 
 
-def test_known_loadings_stay():
+def test_a_known_observation_matrix_stays():
     rng = np.random.default_rng(2)
     regimes, x = np.repeat([0, 1, 0, 1], 75), np.zeros(300)
     for t in range(1, 300):
         x[t] = (0.95, -0.8)[regimes[t]] * x[t - 1] + rng.normal()
-    model = SwitchingLinearDynamicalSystem(2, loadings=[[1.0]], n_init=2, tol=1e-4, random_state=0)
+    model = SwitchingLinearDynamicalSystem(2, observation=[[1.0]], n_init=2, tol=1e-4, random_state=0)
     model.fit(x[:, None])
-    np.testing.assert_array_equal(model.loadings_, [[1.0]])
-    np.testing.assert_allclose(np.sort(model.dynamics_.ravel()), [-0.8, 0.95], atol=0.12)
+    np.testing.assert_array_equal(model.observation_, [[1.0]])
+    np.testing.assert_allclose(np.sort(model.transition_.ravel()), [-0.8, 0.95], atol=0.12)
     agreement = np.mean(model.predict(x[:, None]) == regimes)
     assert max(agreement, 1 - agreement) > 0.85
     assert model.n_parameters() == 3 + 2 * 3 + 2 + 2 - 1
@@ -150,12 +150,17 @@ BAD = [
     ({"n_regimes": 0}, X, InvalidParameterError, "n_regimes is 0; expected a whole number of at least 1"),
     ({"n_states": 1.5}, X, InvalidParameterError, "n_states is 1.5"),
     ({"n_init": 0}, X, InvalidParameterError, "n_init is 0"),
-    ({"loadings": [[1.0]]}, X, InvalidParameterError, r"loadings have shape \(1, 1\); expected .* \(3, 1\)"),
     (
-        {"loadings": np.zeros((3, 1))},
+        {"observation": [[1.0]]},
         X,
         InvalidParameterError,
-        "loadings are of rank 0; expected full column rank",
+        r"observation has shape \(1, 1\); expected .* \(3, 1\)",
+    ),
+    (
+        {"observation": np.zeros((3, 1))},
+        X,
+        InvalidParameterError,
+        "observation is of rank 0; expected full column rank",
     ),
     ({}, X[:8], InvalidDataError, "X has 8 steps in 1 sequences; expected at least 12 moves"),
     ({}, X[:, 0], InvalidDataError, r"X has shape \(400,\)"),

@@ -41,12 +41,12 @@ __all__ = ["SwitchingForecast", "SwitchingLinearDynamicalSystem"]
 _ARRAYS = (
     "startprob_",
     "transmat_",
-    "dynamics_",
-    "offsets_",
-    "state_covariances_",
-    "loadings_",
-    "intercept_",
-    "noise_variances_",
+    "transition_",
+    "state_bias_",
+    "state_noise_",
+    "observation_",
+    "observation_bias_",
+    "observation_noise_",
     "initial_mean_",
     "initial_covariance_",
     "lower_bounds_",
@@ -90,9 +90,9 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
         K.
     n_states : int, default 1
         m, the dimension of the hidden state.
-    loadings : array_like, shape (n_features, n_states), optional
+    observation : "free" or array_like, shape (n_features, n_states), default "free"
         C where it is known, of full column rank: the identity makes a noisily observed autoregression with switching coefficients.
-        None: learnt, and known up to a linear map of the states.
+        "free": learnt, and known up to a linear map of the states.
     n_init : int, default 5
         Starts from random stretches; the best one is kept.
     tol : float, default 1e-4
@@ -108,10 +108,10 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
     ----------
     startprob_, transmat_ : ndarray, shape (n_regimes,) and (n_regimes, n_regimes)
         Law of the regimes. A sequence's first regime moves nothing; it only says which one follows.
-    dynamics_, offsets_, state_covariances_ : ndarray, shape (n_regimes, n_states, n_states), (n_regimes, n_states) and as dynamics_
+    transition_, state_bias_, state_noise_ : ndarray, shape (n_regimes, n_states, n_states), (n_regimes, n_states) and as transition_
         A, b and Q of every regime.
-    loadings_, intercept_, noise_variances_ : ndarray, shape (n_features, n_states), (n_features,) and (n_features,)
-        C, d, and the diagonal of R.
+    observation_, observation_bias_, observation_noise_ : ndarray, shape (n_features, n_states), (n_features,), (n_features, n_features)
+        C, d and R.
     initial_mean_, initial_covariance_ : ndarray, shape (n_states,) and (n_states, n_states)
         Of the first state.
     lower_bound_ : float
@@ -138,7 +138,7 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
     >>> x = np.zeros(200)
     >>> for t in range(1, 200):
     ...     x[t] = (0.95, -0.8)[regimes[t]] * x[t - 1] + rng.normal()
-    >>> model = SwitchingLinearDynamicalSystem(2, loadings=[[1.0]], n_init=2, tol=0.01, random_state=0)
+    >>> model = SwitchingLinearDynamicalSystem(2, observation=[[1.0]], n_init=2, tol=0.01, random_state=0)
     >>> found = model.fit(x.reshape(-1, 1)).predict(x.reshape(-1, 1))
     >>> bool(max(np.mean(found == regimes), np.mean(found != regimes)) > 0.85)
     True
@@ -149,7 +149,7 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
         n_regimes: int = 2,
         n_states: int = 1,
         *,
-        loadings: Any = None,
+        observation: Any = "free",
         n_init: int = 5,
         tol: float = 1e-4,
         max_iter: int = 1000,
@@ -158,7 +158,7 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
     ) -> None:
         self.n_regimes = n_regimes
         self.n_states = n_states
-        self.loadings = loadings
+        self.observation = observation
         self.n_init = n_init
         self.tol = tol
         self.max_iter = max_iter
@@ -226,11 +226,11 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
     def _publish(self, result: FitResult) -> None:
         model: SwitchingChain = result.model
         self.startprob_, self.transmat_ = model.regimes.initial, model.regimes.transition
-        self.dynamics_ = model.motions.dynamics[:, :, :-1]
-        self.offsets_ = model.motions.dynamics[:, :, -1]
-        self.state_covariances_ = model.motions.covariances
-        self.loadings_, self.intercept_ = model.look.loadings[:, :-1], model.look.loadings[:, -1]
-        self.noise_variances_ = model.look.variances
+        self.transition_ = model.motions.dynamics[:, :, :-1]
+        self.state_bias_ = model.motions.dynamics[:, :, -1]
+        self.state_noise_ = model.motions.covariances
+        self.observation_, self.observation_bias_ = model.look.loadings[:, :-1], model.look.loadings[:, -1]
+        self.observation_noise_ = np.diag(model.look.variances)
         self.initial_mean_, self.initial_covariance_ = model.first.mean, model.first.covariance
         self._floor, self._floors = model.motions.floor, model.look.floors
         self.lower_bounds_ = np.array(result.history) / result.weight
@@ -287,22 +287,27 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
                 raise InvalidDataError(msg)
         return Sequences(table, given.offsets)
 
+    @property
+    def _given(self) -> bool:
+        """Whether C is known."""
+        return not (isinstance(self.observation, str) and self.observation == "free")
+
     def _known_loadings(self, n_features: int) -> Array | None:
-        if self.loadings is None:
+        if not self._given:
             return None
         try:
-            given = np.array(self.loadings, dtype=np.float64)
+            given = np.array(self.observation, dtype=np.float64)
         except (TypeError, ValueError):
             given = np.empty(0)
         shape = (n_features, self.n_states)
         if given.shape != shape or not np.isfinite(given).all():
-            msg = f"loadings have shape {np.shape(self.loadings)}; expected finite numbers of shape {shape}, or None to learn them."
+            msg = f'observation has shape {np.shape(self.observation)}; expected finite numbers of shape {shape}, or "free" to learn them.'
             raise InvalidParameterError(msg)
         rank = np.linalg.matrix_rank(given)
         if rank < self.n_states:
             msg = (
-                f"loadings are of rank {rank}; expected full column rank, {self.n_states}: the columns must show every state. Leave them "
-                "out to learn them, or use LinearDynamicalSystem."
+                f"observation is of rank {rank}; expected full column rank, {self.n_states}: the columns must show every state. Leave it "
+                "out to learn it, or use LinearDynamicalSystem."
             )
             raise InvalidParameterError(msg)
         return given
@@ -312,15 +317,15 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
         return SwitchingChain(
             Markov(self.startprob_, self.transmat_),
             Motions(
-                np.concatenate([self.dynamics_, self.offsets_[:, :, None]], axis=2),
-                self.state_covariances_,
+                np.concatenate([self.transition_, self.state_bias_[:, :, None]], axis=2),
+                self.state_noise_,
                 self._floor,
             ),
             Look(
-                np.column_stack([self.loadings_, self.intercept_]),
-                self.noise_variances_,
+                np.column_stack([self.observation_, self.observation_bias_]),
+                np.diag(self.observation_noise_).copy(),
                 self._floors,
-                self.loadings is not None,
+                self._given,
             ),
             First(self.initial_mean_, self.initial_covariance_, self._floor),
         )
@@ -418,16 +423,18 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
         regimes = np.minimum((rng.uniform(size=(len(regimes), 1)) > steps).sum(axis=1), self.n_regimes - 1)
         noise = np.einsum(
             "nij,nj->ni",
-            np.linalg.cholesky(self.state_covariances_)[regimes],
+            np.linalg.cholesky(self.state_noise_)[regimes],
             rng.standard_normal(states.shape),
         )
-        return regimes, np.einsum("nij,nj->ni", self.dynamics_[regimes], states) + self.offsets_[
+        return regimes, np.einsum("nij,nj->ni", self.transition_[regimes], states) + self.state_bias_[
             regimes
         ] + noise
 
     def _shown(self, states: Array, rng: np.random.Generator) -> Array:
-        noise = np.sqrt(self.noise_variances_) * rng.standard_normal((len(states), self.n_features_in_))
-        return np.asarray(states @ self.loadings_.T + self.intercept_ + noise)
+        noise = np.sqrt(np.diag(self.observation_noise_)) * rng.standard_normal(
+            (len(states), self.n_features_in_)
+        )
+        return np.asarray(states @ self.observation_.T + self.observation_bias_ + noise)
 
     def sample(self, n_steps: int = 1, random_state: Any = None) -> tuple[Array, Array, Array]:
         """A sequence from the model: rows (n_steps, n_features), regimes (n_steps,), states (n_steps, n_states).
@@ -454,14 +461,14 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
 
     # --- criteria and files -----------------------------------------------------------------------------------
     def n_parameters(self) -> int:
-        """Free parameters; a shift of the states, and a linear map where loadings are learnt, change nothing and are not counted."""
+        """Free parameters; a shift of the states, and a linear map where C is learnt, change nothing and are not counted."""
         check_is_fitted(self)
-        n_regimes, size = self.offsets_.shape
+        n_regimes, size = self.state_bias_.shape
         law = n_regimes - 1 + n_regimes * (n_regimes - 1)
         covariance = size * (size + 1) // 2
         motions = n_regimes * (size * (size + 1) + covariance)
-        look = self.n_features_in_ * 2 + (0 if self.loadings is not None else self.n_features_in_ * size)
-        same = size + (0 if self.loadings is not None else size * size)
+        look = self.n_features_in_ * 2 + (0 if self._given else self.n_features_in_ * size)
+        same = size + (0 if self._given else size * size)
         return law + motions + look + size + covariance - same
 
     def bic(self, X: Any, lengths: Any = None) -> float:
@@ -495,8 +502,8 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
         """
         check_is_fitted(self)
         settings = {n: v for n, v in self.get_params().items() if n not in ("callbacks", "random_state")}
-        if settings["loadings"] is not None:
-            settings["loadings"] = np.array(settings["loadings"], dtype=float).tolist()
+        if self._given:
+            settings["observation"] = np.array(settings["observation"], dtype=float).tolist()
         attributes = {name: getattr(self, name) for name in (*_SCALARS, "objectives_")}
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         return write_model_file(path, ModelFile(type(self).__name__, settings, attributes, arrays))
