@@ -4,7 +4,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from scipy.special import gammaln, logsumexp
+from scipy.special import digamma, gammaln, logsumexp, polygamma
 
 from mixtura.data import make_source
 from mixtura.exceptions import InvalidParameterError
@@ -24,6 +24,7 @@ from mixtura.structures import (
     Markov,
     varying,
 )
+from mixtura.structures.grouped_markov import _newton
 from mixtura.structures.moves import KnownMoves
 from mixtura.structures.starts import KnownStart
 
@@ -206,6 +207,39 @@ def test_first_steps_of_a_filter_are_exact():
     law = GroupedMarkov(PSEUDO, INITIAL)
     found = law.filtered(scores, batch_of(np.array([0, 2])))
     assert found.log_scale.sum() == pytest.approx(exact(scores, INITIAL, PSEUDO), abs=1e-12)
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_newton_steps_end_at_the_maximum_of_the_dirichlet_multinomial_likelihood(learn, rng):
+    """Where paths are known the moves are, and the sums are those of their likelihood."""
+    shares = rng.dirichlet([4.0, 2.0, 1.0], 80)
+    counts = np.array([rng.multinomial(20, share) for share in shares]).astype(float)
+
+    def value(vector):
+        own = np.exp(vector)
+        whole = gammaln(own.sum()) - gammaln(own.sum() + 20.0)
+        return (whole + (gammaln(own + counts) - gammaln(own)).sum(axis=1)).sum()
+
+    own = np.array([3.0, 3.0, 3.0])
+    for _ in range(30):
+        laws = own + counts
+        logs = (digamma(laws) - digamma(laws.sum(axis=1, keepdims=True))).sum(axis=0)
+        curvature = polygamma(1, laws).sum(axis=0), float(polygamma(1, laws.sum(axis=1)).sum())
+        own = _newton(own, logs, *curvature, 80.0, learn=learn)
+    for _ in range(40):
+        moved = np.log(own) + 0.05 * rng.normal(size=3)
+        moved = moved if learn else moved + np.log(9.0 / np.exp(moved).sum())
+        assert value(moved) < value(np.log(own))
+    assert learn or own.sum() == pytest.approx(9.0)
+    assert _newton(own, logs, np.full(3, np.nan), curvature[1], 80.0, learn=learn) is None
+
+
+def test_a_split_waits_for_sums_of_its_own(rng):
+    law, scores = GroupedMarkov(PSEUDO, INITIAL), rng.normal(size=(3, 60))
+    halves = law.split(law.infer(scores, batch_of(), {}).statistics, 1)
+    new = law.take([0, 1, 2, 1]).maximize(halves)
+    assert np.isfinite(new.pseudo_count).all()
+    np.testing.assert_allclose(new.transition.sum(axis=1), 1.0, rtol=1e-12)
 
 
 def test_zeros_and_known_starts_stay(rng):

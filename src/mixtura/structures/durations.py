@@ -20,7 +20,7 @@ from typing import Protocol, Self
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betainc, gammainc, gammaln, xlogy
+from scipy.special import betainc, digamma, gammainc, gammaln, xlogy
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
@@ -241,8 +241,13 @@ class PoissonDurations:
 
     def _hazard(self, logs: Array) -> Array:
         """Of one state, (D,)."""
+        return _hazard_of(*self._density(logs)[:2])[0]
+
+    def _density(self, logs: Array) -> tuple[Array, Array, Array]:
+        """Of the number above one row: log p (D,), P(at least 1, 2, ...), and slopes (P, D) of log p by the logs of the parameters."""
         number, mean = np.arange(self.n_ages), np.exp(logs[0])
-        return _hazard_of(xlogy(number, mean) - mean - gammaln(number + 1.0), gammainc(number[1:], mean))
+        log_density = xlogy(number, mean) - mean - gammaln(number + 1.0)
+        return log_density, gammainc(number[1:], mean), (number - mean)[None]
 
     def means(self) -> Array:
         """Expected numbers of rows (K,)."""
@@ -258,10 +263,9 @@ class PoissonDurations:
             np.stack([self._searched(*row) for row in zip(self.logs, exits, stays, strict=True)])
         )
 
-    def _starts(self, exits: Array, stays: Array) -> list[Array]:
-        """Where to begin beside the present parameters: the mean that all rows over all ends would have."""
-        longer = max(float(stays.sum()) / max(float(exits.sum()), 1e-300), 1e-7)
-        return [np.log([longer])]
+    def _start(self, exits: Array, stays: Array) -> Array:
+        """Where else to begin: the mean that all rows over all ends would have."""
+        return np.log([max(float(stays.sum()) / max(float(exits.sum()), 1e-300), 1e-7)])
 
     def _searched(self, logs: Array, exits: Array, stays: Array) -> Array:
         """The maximum for one state."""
@@ -269,28 +273,36 @@ class PoissonDurations:
         if not size > 0:
             return logs
 
-        def loss(vector: Array) -> float:
-            hazard = self._hazard(vector)
+        def loss(vector: Array) -> tuple[float, Array]:
+            log_density, at_least, slopes = self._density(vector)
+            hazard, last = _hazard_of(log_density, at_least)
             with np.errstate(divide="ignore"):
                 ends = np.where(exits > 0, np.log(hazard), 0.0)
                 on = np.where(stays > 0, np.log1p(-hazard), 0.0)
             value = -float(exits @ ends + stays @ on) / size
-            return value if np.isfinite(value) else 1e30
-
-        best, least = logs, loss(logs)
-        low, high = np.transpose(self.bounds)
-        for start in (logs, *self._starts(exits, stays)):
-            search = minimize(
-                loss,
-                np.clip(start, low, high),
-                jac="3-point",
-                method="L-BFGS-B",
-                bounds=self.bounds,
-                options={"ftol": 1e-15, "gtol": 1e-10},
+            if not np.isfinite(value):
+                return 1e30, np.zeros(len(vector))
+            # The slope of P(at least d) is minus that of what lies below.
+            below = np.cumsum(np.exp(log_density) * slopes, axis=1)[:, :-1]
+            rise = slopes - np.concatenate(
+                [np.zeros((len(slopes), 1)), -below / np.maximum(at_least, _LEAST)], axis=1
             )
-            if search.fun < least:
-                best, least = search.x, float(search.fun)
-        return best
+            rise[:, last + 1 :] = rise[:, [last]]
+            pull = exits - np.where(stays > 0, stays * hazard / np.where(stays > 0, 1.0 - hazard, 1.0), 0.0)
+            return value, -(rise @ pull) / size
+
+        low, high = np.transpose(self.bounds)
+        starts = (logs, np.clip(self._start(exits, stays), low, high))
+        losses = [loss(start)[0] for start in starts]
+        search = minimize(
+            loss,
+            starts[int(np.argmin(losses))],
+            jac=True,
+            method="L-BFGS-B",
+            bounds=self.bounds,
+            options={"ftol": 1e-15, "gtol": 1e-11},
+        )
+        return np.asarray(search.x) if search.fun < losses[0] else logs
 
     def coordinates(self) -> Array:
         """Logarithms of the parameters."""
@@ -334,23 +346,24 @@ class NegativeBinomialDurations(PoissonDurations):
         """With the given expected durations (K,), and size 2."""
         return cls(np.maximum(means, 1.0 + 1e-3), 2.0, n_ages)
 
-    def _hazard(self, logs: Array) -> Array:
+    def _density(self, logs: Array) -> tuple[Array, Array, Array]:
         mean, size = np.exp(logs)
         number, share = np.arange(self.n_ages), mean / (size + mean)
         chosen = gammaln(number + size) - gammaln(number + 1.0) - gammaln(size)
-        logs = chosen + xlogy(number, share) + size * np.log1p(-share)
-        return _hazard_of(logs, betainc(number[1:], size, share))
+        log_density = chosen + xlogy(number, share) + size * np.log1p(-share)
+        by_mean = size * (number - mean) / (size + mean)
+        by_size = size * (digamma(number + size) - digamma(size) + np.log1p(-share)) - by_mean
+        return log_density, betainc(number[1:], size, share), np.stack([by_mean, by_size])
 
-    def _starts(self, exits: Array, stays: Array) -> list[Array]:
-        mean = super()._starts(exits, stays)[0][0]
-        return [np.array([mean, size]) for size in (0.0, 2.0)]
+    def _start(self, exits: Array, stays: Array) -> Array:
+        return np.append(super()._start(exits, stays), 0.5)
 
 
-def _hazard_of(log_density: Array, at_least: Array) -> Array:
-    """p(d) / P(at least d) from logs of p at 0, 1, ... and P(at least 1, 2, ...); where that underflows the hazard stays."""
+def _hazard_of(log_density: Array, at_least: Array) -> tuple[Array, int]:
+    """p(d) / P(at least d), and the age from which on it stays, because the probability to reach it underflows, or as the last."""
     usable = at_least > _LEAST
     with np.errstate(divide="ignore"):
         hazard = np.exp(np.minimum(log_density - np.concatenate([[0.0], np.log(at_least)]), 0.0))
     last = int(np.count_nonzero(np.cumprod(usable)))
     hazard[last + 1 :] = hazard[last]
-    return np.asarray(hazard)
+    return np.asarray(hazard), last
