@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+import oracles_penalized
 from mixtura import models
 from mixtura.components import Gaussian
 from mixtura.exceptions import (
@@ -164,6 +165,35 @@ def test_the_last_step_is_the_mode_of_the_posterior():
             assert value <= best + 1e-7  # what the last steps still had to gain
 
 
+# --- against loops ------------------------------------------------------------------------------------------------
+def test_a_step_of_a_mixture_against_loops():
+    model = GMMHMM(
+        1, n_mix=2, init_params="", n_iter=1, weights_prior=np.array([[2.0, 3.0]]), means_prior=0.5
+    )
+    model.means_weight, model.covars_prior, model.covars_weight = np.array([[1.0, 4.0]]), 2.0, 1.5
+    model.startprob_, model.transmat_ = [1.0], [[1.0]]
+    model.weights_, model.means_ = [[0.3, 0.7]], [[[0.0, 1.0], [3.0, 0.5]]]
+    model.covars_ = [[[1.0, 2.0], [1.5, 0.7]]]
+    prior = {"pseudo": [2.0, 3.0], "mean": [[0.5, 0.5]] * 2, "worth": [1.0, 4.0], "alpha": 2.0, "beta": 1.5}
+    begun = model.weights_[0], model.means_[0], model.covars_[0]
+    expected = oracles_penalized.mixture_step(X[:40].tolist(), *begun, prior)
+    model.fit(X[:40])
+    for attribute, value in zip(("weights_", "means_", "covars_"), expected, strict=True):
+        np.testing.assert_allclose(getattr(model, attribute)[0], value, rtol=1e-11)
+
+
+def test_a_step_of_tied_gaussians_against_loops():
+    model = setting(GaussianHMM(2, "tied", init_params="", n_iter=1), "startprob_", [0.5, 0.5], np.eye(2))
+    model.means_prior, model.means_weight, model.covars_prior, model.covars_weight = 0.5, 3.0, 0.7, 6.0
+    resp = model.predict_proba(X[:50])
+    expected = oracles_penalized.tied_step(
+        X[:50].tolist(), resp.tolist(), [[0.5, 0.5]] * 2, 3.0, [[0.7, 0.7]] * 2, 6.0 - 2.0
+    )
+    model.fit(X[:50])
+    np.testing.assert_allclose(model.means_, expected[0], rtol=1e-11)
+    np.testing.assert_allclose(model.covars_[0], expected[1], rtol=1e-11)
+
+
 # --- better than the original -------------------------------------------------------------------------------------
 def test_variances_alone_are_learnt_about_the_means():
     """Where means are not learnt hmmlearn takes raw second moments over 1e-5."""
@@ -218,6 +248,27 @@ def test_equal_rows_do_not_end_a_fit_of_mixtures(kind):
     quietly(model, rows)
     assert np.isfinite(model.score(rows))
     assert np.isfinite(model.covars_).all()
+
+
+def test_rows_far_from_the_origin():
+    """hmmlearn's raw moments leave NaN."""
+    near, far = made("gaussian", n_iter=15)[0], made("gaussian", n_iter=15)[0]
+    quietly(near, X)
+    quietly(far, X + 1e8)
+    np.testing.assert_allclose(
+        far.means_ - 1e8, near.means_, atol=1e-6
+    )  # X + 1e8 has eight digits after the point
+    np.testing.assert_allclose(far.covars_, near.covars_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_list_of_tables_is_tables_with_lengths(name):
+    one, rows = made(name)
+    other, _ = made(name)
+    quietly(one, rows, [70, 80])
+    quietly(other, [rows[:70], rows[70:]])
+    np.testing.assert_array_equal(one.transmat_, other.transmat_)
+    assert other.score([rows[:70], rows[70:]]) == one.score(rows, [70, 80])
 
 
 def test_weights_of_sequences_are_repetitions():
@@ -398,9 +449,9 @@ def test_parameters_that_are_none(attribute, value, message):
         setting(model, attribute, value).score(X)
 
 
-def setting(model, attribute, value):
+def setting(model, attribute, value, covars=None):
     model.startprob_, model.transmat_ = [0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]]
-    model.means_, model.covars_ = [[0.0, 0.0], [1.0, 1.0]], np.ones((2, 2))
+    model.means_, model.covars_ = [[0.0, 0.0], [1.0, 1.0]], np.ones((2, 2)) if covars is None else covars
     setattr(model, attribute, value)
     return model
 

@@ -35,7 +35,7 @@ __all__ = ["GaussianPenalty", "PenalizedGaussian"]
 
 # Share of a column's variance below which no variance falls.
 _FLOOR = 1e-10
-# Smallest eigenvalue, columns counted in their own deviations, below which rounding shows in the determinant.
+# Smallest variance, columns counted in their own deviations, below which rounding shows in the objective: steps are then inexact.
 _DIGITS = 1e-6
 # Rows (with the size of the prior) below which covariances stay as they are.
 _ROWS = 1e-12
@@ -218,9 +218,9 @@ class PenalizedGaussian(Gaussian):
         n_features = self.mean.shape[1]
         least = _FLOOR * _lifted(self.unit)
         if covariance.ndim < 3:
-            return self.model.raise_to(
-                covariance, np.broadcast_to(least, (len(covariance), n_features))
-            ), True
+            raised = self.model.raise_to(covariance, np.broadcast_to(least, (len(covariance), n_features)))
+            variances = self.model.variances(raised, len(raised), n_features)
+            return raised, not bool((variances < _DIGITS / _FLOOR * least).any())
         scale = np.sqrt(least / _FLOOR)
         values, axes = np.linalg.eigh(covariance / np.outer(scale, scale))
         low = values[:, 0] < _FLOOR

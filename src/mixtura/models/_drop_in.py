@@ -38,6 +38,7 @@ from mixtura.models._drop_in_file import DropInFile
 from mixtura.models._fitting import check_choice
 from mixtura.models._hmm import BaseHMM
 from mixtura.models._monitor import ConvergenceMonitor, Watch
+from mixtura.models._sequences import Sequences
 from mixtura.models._support import validated
 from mixtura.protocols import Array, Component, Encoding
 from mixtura.structures import LatentMixture, Markov
@@ -325,6 +326,14 @@ class DropInHMM(DropInFile, BaseHMM):
 
     def __sklearn_is_fitted__(self) -> bool:
         return all(hasattr(self, name) for name in self._kept)
+
+    def _sequences(self, X: Any, lengths: Any, groups: Any, *, reset: bool) -> Sequences:
+        """Validated rows with the bounds of their sequences; a list of tables keeps its type, which says whether they hold symbols."""
+        tables = [np.asarray(table) for table in X] if isinstance(X, list | tuple) else []
+        alike = lengths is None and groups is None and {table.ndim for table in tables} == {2}
+        if alike and len({table.shape[1] for table in tables}) == 1 and all(map(len, tables)):
+            X, lengths = np.concatenate(tables), [len(table) for table in tables]
+        return super()._sequences(X, lengths, groups, reset=reset)
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
         given = validated(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
