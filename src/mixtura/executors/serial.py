@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from threadpoolctl import ThreadpoolController
 
+from mixtura.kernels.workspace import kept
 from mixtura.protocols import Batch, Memory, Source
 from mixtura.statistics import Statistics, total
 
@@ -59,6 +60,7 @@ class SerialPass:
 
     def __enter__(self) -> Self:
         self._stack.enter_context(one_thread())
+        self._stack.enter_context(kept())
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -85,7 +85,7 @@ def backward(likelihood, transposed, first, last, weight, inverse, filtered, ahe
 
     `ahead` (K,) is beta of the last row, and of the row before the first one afterwards. Smoothed rows are filtered times beta over
     their sum; row t of the likelihood becomes weight x likelihood x factor x beta over that sum, and zeros where a sequence begins.
-    Returns the largest beta, over that sum.
+    Returns the largest sum of beta, over that of filtered times beta.
     """
     n_rows, n_components = likelihood.shape
     largest = 0.0
@@ -94,11 +94,11 @@ def backward(likelihood, transposed, first, last, weight, inverse, filtered, ahe
         if last[t]:
             for j in range(n_components):
                 ahead[j] = 1.0
-        total, peak = 0.0, 0.0
+        total, peak = 0.0, 0.0  # a sum in the place of a maximum, which is not taken several at a time
         for j in range(n_components):
             out[j] = before[j] * ahead[j]
             total += out[j]
-            peak = max(peak, ahead[j])
+            peak += ahead[j]
         share = weight[t] / total
         largest = max(largest, peak / total) if total > 0.0 and peak < _HUGE else math.inf
         factor = inverse[t]

@@ -58,7 +58,7 @@ def forward(likelihood, initial, transition, first, least, filtered, inverse):  
 
 @_jit
 def backward(likelihood, transposed, first, last, weight, inverse, filtered, ahead, resp, pairs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
-    """Write weighted smoothed probabilities (4, B), add pairs (4, 4) without the moves' factors; returns the largest beta."""
+    """Write weighted smoothed probabilities (4, B), add pairs (4, 4) without the moves' factors; returns the largest sum of beta."""
     a00, a01, a02, a03 = transposed[0, 0], transposed[1, 0], transposed[2, 0], transposed[3, 0]
     a10, a11, a12, a13 = transposed[0, 1], transposed[1, 1], transposed[2, 1], transposed[3, 1]
     a20, a21, a22, a23 = transposed[0, 2], transposed[1, 2], transposed[2, 2], transposed[3, 2]
@@ -72,7 +72,7 @@ def backward(likelihood, transposed, first, last, weight, inverse, filtered, ahe
             b0 = b1 = b2 = b3 = 1.0
         g0, g1 = filtered[t + 1, 0] * b0, filtered[t + 1, 1] * b1
         g2, g3 = filtered[t + 1, 2] * b2, filtered[t + 1, 3] * b3
-        total, peak = (g0 + g1) + (g2 + g3), max(b0, b1, b2, b3)
+        total, peak = (g0 + g1) + (g2 + g3), (b0 + b1) + (b2 + b3)
         inner = 1.0 / total
         largest = max(largest, peak * inner) if total > 0.0 and peak < _HUGE else math.inf
         share = weight[t] * inner

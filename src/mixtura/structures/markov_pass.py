@@ -68,7 +68,7 @@ def chain_pass(
     def take(rows: slice, resp: Array) -> None:
         part, block = encoded(rows)
         begin, end = np.searchsorted(first, (rows.start, rows.stop))
-        np.add(count, resp.sum(axis=1), out=count)
+        np.add(count, resp @ np.ones(resp.shape[1]), out=count)
         np.add(begun, resp[:, first[begin:end] - rows.start].sum(axis=1), out=begun)
         found = components.expected_statistics(block, observed(resp, part))
         if sums:

@@ -11,7 +11,7 @@ their sum :math:`Z_t`, and the expected moves from i to j are :math:`A_{ij}\sum_
 which only the sum is formed.
 
 What underflows is lost. Nothing that mattered was lost if no row's sum falls below 1e-200 (so that a lost term is below 1e-108 of its
-row) and no :math:`\beta_t(j)/Z_t` exceeds 1e80: both are checked, and sequences of which this is not known are named.
+row) and no :math:`\sum_j\beta_t(j)/Z_t` exceeds 1e80: both are checked, and sequences of which this is not known are named.
 
 References
 ----------
@@ -20,7 +20,8 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from math import isqrt
 from typing import NamedTuple, Protocol
@@ -28,6 +29,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from mixtura.kernels import compiled
+from mixtura.kernels.workspace import borrowed
 from mixtura.protocols import Array
 
 __all__ = ["Laws", "Swept", "advance", "chunks", "ends", "sweep"]
@@ -38,8 +40,6 @@ _NARROW = 4
 # Bytes of a chunk's scores, so that these, likelihoods and responsibilities stay in the cache; and its least and most rows.
 _CHUNK_BYTES, _FEWEST, _MOST = 1024 * 1024, 512, 8192
 
-# Numbers in an array from which NumPy asks the system for large pages.
-_LARGE_PAGES = 1 << 19
 # Numbers in a line of the cache.
 _LINE = 8
 
@@ -131,7 +131,7 @@ class _Messages(Protocol):
     def backward(
         self, likelihood: Array, ends: tuple[Array, Array], weight: Array, inverse: Array, filtered: Array
     ) -> tuple[Array, float]:
-        """Responsibilities (K, B), until the next call, and the largest beta; adds to the pairs. Carries beta from call to call."""
+        """Responsibilities (K, B), until the next call, and the largest sum of beta; adds to the pairs. Carries beta from call to call."""
         ...
 
 
@@ -211,12 +211,16 @@ class _Narrow:
         return resp[: self._size], float(largest)
 
 
-def _room(shape: tuple[int, ...], least: int = 0) -> Array:
+def _room(shape: tuple[int, ...]) -> Array:
     """An array, not filled, that begins with a cache line: products of rows of 64 are a third faster."""
     size = int(np.prod(shape))
-    whole = np.empty(max(size + _LINE, least))
+    return _lined_up(np.empty(size + _LINE), size).reshape(shape)
+
+
+def _lined_up(whole: Array, size: int) -> Array:
+    """Numbers of a flat array from its first whole cache line on."""
     skipped = (-whole.ctypes.data % (8 * _LINE)) // 8
-    return whole[skipped : skipped + size].reshape(shape)
+    return whole[skipped : skipped + size]
 
 
 def _part(room: Array, shape: tuple[int, ...]) -> Array:
@@ -236,16 +240,13 @@ def _messages(laws: Laws, size: int) -> _Messages:
 class _Store:
     """Likelihoods, filtered rows and factors of chunks: of all, or of one at a time and what lies before each."""
 
-    def __init__(self, n_chunks: int, size: int, width: int, *, keep: bool) -> None:
-        rooms = n_chunks if keep else 1
-        widths = (size * width, (size + 1) * width, size + _LINE)  # of whole lines where the width is
-        # One array for all: large ones come in large pages, which is several times as fast as many small ones.
-        whole = _room((rooms * sum(widths),), _LARGE_PAGES if rooms > 1 else 0)
+    def __init__(self, whole: Array, widths: tuple[int, int, int], n_chunks: int, width: int) -> None:
+        rooms = len(whole) // sum(widths)
         edges = [0, *np.cumsum([rooms * each for each in widths])]
         self._likelihood, self._filtered, self._inverse = (
             whole[begin:end].reshape(rooms, -1) for begin, end in pairwise(edges)
         )
-        self._keep, self._width = keep, width
+        self._keep, self._width = rooms >= n_chunks, width
         self._borders, self._factors = np.zeros((n_chunks + 1, width)), np.ones(n_chunks + 1)
 
     def room(self, chunk: int) -> Array:
@@ -263,6 +264,15 @@ class _Store:
     def done(self, chunk: int, filtered: Array, inverse: Array) -> None:
         """Remember where the chunk ends."""
         self._borders[chunk + 1], self._factors[chunk + 1] = filtered[-1], inverse[-1]
+
+
+@contextmanager
+def _stored(n_chunks: int, size: int, width: int, *, keep: bool) -> Iterator[_Store]:
+    """Room for chunks of this size, on loan."""
+    widths = size * width, (size + 1) * width, size + _LINE  # of whole cache lines where the width is
+    n_numbers = (n_chunks if keep else 1) * sum(widths)
+    with borrowed(n_numbers + _LINE) as whole:
+        yield _Store(_lined_up(whole, n_numbers), widths, n_chunks, width)
 
 
 def sweep(
@@ -288,12 +298,25 @@ def sweep(
     Swept
         Log evidence, pairs, and which sequences have to be done again in logarithms.
     """
-    first, last = ends(laws.offsets)
-    weight = np.ascontiguousarray(laws.weight, dtype=np.float64)
-    parts = chunks(len(first), len(laws.initial))
+    parts = chunks(int(laws.offsets[-1]), len(laws.initial))
     size = parts[0].stop
     messages = _messages(laws, size)
-    store = _Store(len(parts), size, messages.width, keep=keep)
+    with _stored(len(parts), size, messages.width, keep=keep) as store:
+        return _there_and_back(laws, score, take, (messages, store, parts), keep=keep)
+
+
+def _there_and_back(
+    laws: Laws,
+    score: Callable[[slice], Array],
+    take: Callable[[slice, Array], object],
+    means: tuple[_Messages, _Store, list[slice]],
+    *,
+    keep: bool,
+) -> Swept:
+    """The sweep itself."""
+    messages, store, parts = means
+    first, last = ends(laws.offsets)
+    weight = np.ascontiguousarray(laws.weight, dtype=np.float64)
     units = len(laws.offsets) - 1
     evidence: Array = np.zeros(units)
     bad: Array = np.zeros(units, dtype=np.bool_)
@@ -358,19 +381,19 @@ def advance(scores: Array, initial: Array, transition: Array, offsets: Array) ->
     parts = chunks(n_rows, n_components)
     size = parts[0].stop
     messages = _messages(Laws(initial, transition, offsets, first), size)
-    store = _Store(len(parts), size, messages.width, keep=False)
     found, log_scale = np.empty((n_rows, n_components)), np.empty(n_rows)
     low = np.zeros(n_rows, dtype=np.bool_)
-    for number, rows in enumerate(parts):
-        likelihood, shift = messages.likelihood(scores[:, rows], store.room(number))
-        filtered, inverse = store.messages(number, len(shift))
-        messages.forward(likelihood, first[rows], filtered, inverse)
-        store.done(number, filtered, inverse)
-        total = filtered[1:].sum(axis=1)
-        low[rows] = ~(total >= _LEAST)
-        total[low[rows]] = 1.0
-        np.divide(filtered[1:, :n_components], total[:, None], out=found[rows])
-        np.add(np.log(total), shift, out=log_scale[rows])
+    with _stored(len(parts), size, messages.width, keep=False) as store:
+        for number, rows in enumerate(parts):
+            likelihood, shift = messages.likelihood(scores[:, rows], store.room(number))
+            filtered, inverse = store.messages(number, len(shift))
+            messages.forward(likelihood, first[rows], filtered, inverse)
+            store.done(number, filtered, inverse)
+            total = filtered[1:].sum(axis=1)
+            low[rows] = ~(total >= _LEAST)
+            total[low[rows]] = 1.0
+            np.divide(filtered[1:, :n_components], total[:, None], out=found[rows])
+            np.add(np.log(total), shift, out=log_scale[rows])
     return found, log_scale, np.logical_or.reduceat(low, offsets[:-1])
 
 
@@ -436,7 +459,7 @@ def _backward(
             ahead[:] = 1.0 if last[t] else ahead
             joint = filtered[t + 1] * ahead
             total = joint.sum()
-            found = ahead.max() / total
+            found = ahead.sum() / total
             largest = float(max(largest, found)) if np.isfinite(found) else np.inf
             resp[t] = joint * (weight[t] / total)
             onward = likelihood[t] * ahead * inverse[t]
