@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from mixtura.chains import LinearGaussianChain, System
 from mixtura.exceptions import (
@@ -352,6 +353,9 @@ def test_warm_start_callbacks_and_time(rows, fitted):
     with pytest.raises(InvalidParameterError, match=r"The start has 2 states.*expected 3"):
         LinearDynamicalSystem(3, init_params=fitted).fit(rows)
     assert clone(estimator).get_params()["n_states"] == 2
+    assert clone(again).fit(rows).n_iter_ == again.n_iter_
+    with pytest.raises(NotFittedError):
+        clone(again).smooth(rows)
 
 
 def test_ctrl_c_returns_the_best_so_far(rows):
@@ -434,6 +438,7 @@ def test_a_constant_column_is_warned_about(rows):
         ({"sample_weight": [1.0, 1.0]}, InvalidDataError, r"sample_weight has shape \(2,\); expected \(1,\)"),
         ({"n_states": 0}, InvalidParameterError, r"n_states is 0; expected a whole number of at least 1"),
         ({"tol": -1.0}, InvalidParameterError, r"tol is -1.0; expected"),
+        ({"min_variance": 0.0}, InvalidParameterError, r"min_variance is 0.0; expected at least 1e-10"),
         ({"form": "josef"}, InvalidParameterError, r"form is 'josef'.*Did you mean 'joseph'"),
         ({"init_params": "pca"}, InvalidParameterError, r"init_params is 'pca'"),
         ({"initial": "vague"}, InvalidParameterError, r"initial is 'vague'.*'stationary'"),

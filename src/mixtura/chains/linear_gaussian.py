@@ -30,6 +30,7 @@ from mixtura.chains.linear_gaussian_laws import (
     FreeCoefficients,
     FreeNoise,
     NoiseLaw,
+    RegressionSums,
     gaussian_log_prob,
 )
 from mixtura.chains.linear_gaussian_sums import expected_sums, first_sums, look_sums, move_sums
@@ -39,8 +40,18 @@ from mixtura.statistics import Statistics
 
 __all__ = ["LinearGaussianChain"]
 
-# Share of the noise in a direction below which the rounding of sums of squares shows in the objective.
+# Share of noise in the mean square of a direction below which the rounding of sums of squares shows in the objective.
 _VISIBLE = 1e-8
+
+
+def _hidden(noise: Array, sums: RegressionSums) -> bool:
+    """Whether some direction has noise, but less than the rounding of its sums of squares lets see."""
+    noisy = np.diag(noise) > 0
+    if not noisy.any() or sums.count <= 0:
+        return False
+    size = np.sqrt(np.maximum(np.diag(sums.square) / sums.count, np.diag(noise))[noisy])
+    share = noise[np.ix_(noisy, noisy)] / size / size[:, None]
+    return bool(np.linalg.eigvalsh(share)[0] < _VISIBLE)
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,8 @@ class LinearGaussianChain:
         How the first state is distributed, and how that is learnt.
     form : FilterForm
         How the recursions are calculated.
+    hidden : bool
+        Whether rounding hides what the step that made this gained: a direction has almost no noise beside its mean square.
 
     Examples
     --------
@@ -87,17 +100,14 @@ class LinearGaussianChain:
     error: NoiseLaw = field(default_factory=FreeNoise)
     initial: InitialLaw = field(default_factory=FreeInitial)
     form: FilterForm = field(default_factory=Joseph)
+    hidden: bool = False
 
     sequential = True
 
     @property
     def exact(self) -> bool:
-        """Whether a step never lowers the objective: rounding hides it where a direction of the rows has almost no noise."""
-        noise = self.system.observation_noise
-        size = np.sqrt(np.diag(noise))
-        if not size.all():
-            return False
-        return self.initial.exact and bool(np.linalg.eigvalsh(noise / size / size[:, None])[0] > _VISIBLE)
+        """Whether the step that made this never lowers the objective."""
+        return self.initial.exact and not self.hidden
 
     @property
     def n_components(self) -> int:
@@ -154,12 +164,14 @@ class LinearGaussianChain:
         noise = self.noise.maximize(moves.scatter(found), moves.count, system.state_noise)
         system = system.with_moves(found, noise)
         found = self.looks.maximize(looks, system.observation_noise, system.looks)
-        noise = self.error.maximize(looks.scatter(found), looks.count, system.observation_noise)
-        return self._begun(system.with_looks(found, noise), stats)
-
-    def _begun(self, system: System, stats: Statistics) -> Self:
+        error = self.error.maximize(looks.scatter(found), looks.count, system.observation_noise)
+        system = system.with_looks(found, error)
         mean, covariance = self.initial.maximize(first_sums(stats), system)
-        return replace(self, system=system.replace(initial_mean=mean, initial_covariance=covariance))
+        return replace(
+            self,
+            system=system.replace(initial_mean=mean, initial_covariance=covariance),
+            hidden=_hidden(noise, moves) or _hidden(error, looks),
+        )
 
     def penalty(self) -> float:
         """Nothing: there is no prior."""

@@ -43,6 +43,8 @@ __all__ = ["LinearDynamicalSystem"]
 _BATCH_ROWS = 20_000
 # Rows above which a pool of threads pays for itself, where there are several sequences.
 _THREADS_PAY = 100_000
+# Smallest `min_variance`.
+_LEAST = 1e-10
 
 
 class LinearDynamicalSystem(LinearOutput, BaseEstimator):
@@ -80,7 +82,7 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
     initial_mean, initial_covariance : array_like, optional
         Known m0, shape (n_states,), and V0, shape (n_states, n_states). With one sequence a free V0 goes to zero, slowly.
     min_variance : float, default 1e-6
-        Smallest observation noise in any direction, relative to the columns' variances; at least where it is free.
+        Smallest observation noise in any direction where it is learnt, relative to the columns' variances; at least 1e-10.
     form : {"joseph", "square_root"}, default "joseph"
         How covariances are calculated: as sums of positive parts, which is fastest and stops calculating them where they no longer
         change; or by their factors, which keeps more digits where they are close to singular.
@@ -192,6 +194,13 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         self.verbose = verbose
         self.callbacks = callbacks
         self.executor = executor
+
+    def __sklearn_clone__(self) -> Self:
+        """A copy without results, whose start stays what it is where it is a fitted system."""
+        new: Self = super().__sklearn_clone__()
+        if isinstance(self.init_params, LinearDynamicalSystem):
+            new.init_params = self.init_params
+        return new
 
     def fit(
         self,
@@ -344,6 +353,9 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
             if not (value is None and name == "time_budget") and not (number and 0 <= value < np.inf):
                 msg = f"{name} is {value!r}; expected a finite number of at least 0."
                 raise InvalidParameterError(msg)
+        if self.min_variance < _LEAST:
+            msg = f"min_variance is {self.min_variance!r}; expected at least {_LEAST:g}: below, rounding tells the noise."
+            raise InvalidParameterError(msg)
         check_choice("form", self.form, list(FORMS))
         if not isinstance(self.init_params, LinearDynamicalSystem):
             check_choice("init_params", self.init_params, list(STARTS))
