@@ -10,6 +10,7 @@ from mixtura.executors import Serial
 from mixtura.inference.driver import run
 from mixtura.inference.stopping import Stopping
 from mixtura.inference.updates import Maximization
+from mixtura.kernels import without_kernels
 from mixtura.protocols import Batch
 from mixtura.structures import Markov
 from oracles_switching import exact, path_evidence
@@ -83,6 +84,17 @@ def test_moments_are_those_of_the_dense_inverse(rng):
             np.testing.assert_allclose(found.covariance[start + t], inverse[here, here], atol=1e-12)
             lagged = inverse[here, (t - 1) * size : t * size] if t else np.zeros((size, size))
             np.testing.assert_allclose(found.lagged[start + t], lagged, atol=1e-12)
+
+
+def test_compiled_covariances_equal_the_plain_ones(rng):
+    n_rows, size = 600, 3  # shorter chains are not compiled for
+    below = 0.3 * rng.normal(size=(n_rows, size, size))
+    parts = 4.0 * np.eye(size) + np.zeros((n_rows, 1, 1)), below, rng.normal(size=(n_rows, size))
+    fast = moments(*parts, np.array([0, 250, 600]))
+    with without_kernels():
+        plain = moments(*parts, np.array([0, 250, 600]))
+    np.testing.assert_allclose(fast.covariance, plain.covariance, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(fast.lagged, plain.lagged, rtol=1e-12, atol=1e-15)
 
 
 # --- evidence -----------------------------------------------------------------------------------------------------

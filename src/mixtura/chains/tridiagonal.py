@@ -14,9 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
+from mixtura.kernels import compiled
 from mixtura.protocols import Array
 
 __all__ = ["Moments", "moments"]
+
+# Blocks from which compiling pays.
+_LONG = 500
 
 
 class Moments(NamedTuple):
@@ -78,13 +82,19 @@ def moments(diagonal: Array, below: Array, linear: Array, offsets: Array) -> Mom
     back = np.zeros_like(below)  # how a block follows the next one, with its sign changed
     back[:-1] = conditional[:-1] @ below[1:].transpose(0, 2, 1)
     covariance = conditional
-    for t in range(n_rows - 2, -1, -1):
-        covariance[t] += back[t] @ covariance[t + 1] @ back[t].T
+    step = compiled("mixtura.kernels.tridiagonal", "covariances") if n_rows >= _LONG else None
+    (step or _covariances)(covariance, back)
     lagged = np.zeros_like(below)
     lagged[1:] = -covariance[1:] @ back[:-1].transpose(0, 2, 1)
     halves = np.log(np.einsum("tii->ti", own)).sum(axis=1)
     each = 0.5 * np.einsum("ti,ti->t", linear, mean) - halves + 0.5 * size * np.log(2.0 * np.pi)
     return Moments(np.add.reduceat(each, offsets[:-1]), mean, covariance, lagged)
+
+
+def _covariances(covariance: Array, back: Array) -> None:
+    """As `mixtura.kernels.tridiagonal.covariances`, without Numba."""
+    for t in range(len(back) - 2, -1, -1):
+        covariance[t] += back[t] @ covariance[t + 1] @ back[t].T
 
 
 def _banded(diagonal: Array, below: Array) -> Array:
