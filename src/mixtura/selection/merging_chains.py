@@ -42,8 +42,8 @@ from mixtura.structures.paths import filtered
 
 __all__ = ["ChainLaw", "path_entropies"]
 
-# Numbers of a block of pairs: 8 MB.
-_BLOCK = 1_000_000
+# Numbers of a block of pairs: 2 MB, which the cache holds.
+_BLOCK = 250_000
 _SMALLEST = 1e-300
 
 
@@ -234,16 +234,19 @@ def path_entropies(
 def _pairs(
     memory: Memory, weight: Array, first: Array, transition: Array, member: Array
 ) -> Iterator[tuple[Array, Array]]:
-    """Pair probabilities of clusters, (rows, C, C), and the rows' weights, block by block."""
+    """Pair probabilities of clusters, (C, C, rows), and the rows' weights, block by block."""
     into = np.flatnonzero(~first & (weight > 0))
-    size = max(_BLOCK // transition.size, 1)
+    states = [np.flatnonzero(column) for column in member.T]
+    size = max(_BLOCK // len(states) ** 2, 1)
     for start in range(0, len(into), size):
         rows = into[start : start + size]
-        before = memory["before"][rows - 1]
-        ahead = before @ transition
-        ratio = np.divide(memory["share"][rows], ahead, out=np.zeros_like(ahead), where=ahead > 0)
-        pairs = before[:, :, None] * transition * ratio[:, None, :]
-        yield member.T @ pairs @ member, weight[rows]
+        before = np.ascontiguousarray(memory["before"][rows - 1].T)
+        ahead = transition.T @ before
+        ratio = np.divide(memory["share"][rows].T, ahead, out=np.zeros_like(ahead), where=ahead > 0)
+        yield (
+            np.stack([member.T @ ((transition[own].T @ before[own]) * ratio) for own in states]),
+            weight[rows],
+        )
 
 
 def _of_states(share: Array, times: Array) -> tuple[float, Array]:
@@ -257,23 +260,23 @@ def _of_states(share: Array, times: Array) -> tuple[float, Array]:
 
 
 def _of_pairs(pairs: Array, weight: Array) -> tuple[float, Array]:
-    """Of probabilities of pairs, (B, C, C): merging two changes two rows, two columns, and where these cross."""
-    size = pairs.shape[1]
-    own = np.tensordot(weight, _x_log_x(pairs), 1)
+    """Of probabilities of pairs, (C, C, B): merging two changes two rows, two columns, and where these cross."""
+    size = len(pairs)
+    own = _x_log_x(pairs) @ weight
     lines = own.sum(axis=1) + own.sum(axis=0)
     saved = np.zeros((size, size))
+    turned = np.ascontiguousarray(pairs.transpose(1, 0, 2))
     for one in range(size - 1):
         others = np.arange(one + 1, size)
         place = np.arange(len(others))
-        crossing = np.zeros((len(weight), len(others)))
-        joined = np.zeros(len(others))
-        for table in (pairs, pairs.transpose(0, 2, 1)):
-            union = table[:, [one], :] + table[:, one + 1 :, :]
-            crossing += union[:, :, one] + union[:, place, others]
-            union[:, :, one] = union[:, place, others] = 0.0
-            joined += np.tensordot(weight, _x_log_x(union), 1).sum(axis=1)
+        crossing, joined = np.zeros((len(others), len(weight))), np.zeros(len(others))
+        for table in (pairs, turned):
+            union = table[one] + table[one + 1 :]
+            crossing += union[:, one] + union[place, others]
+            union[:, one] = union[place, others] = 0.0
+            joined += (_x_log_x(union) @ weight).sum(axis=1)
         crossing *= 0.5  # rows and columns both hold the four cells where they cross
-        joined += weight @ _x_log_x(crossing)
+        joined += _x_log_x(crossing) @ weight
         parts = lines[one] + lines[others] - own[one, one] - own[others, others]
         saved[one, others] = joined - (parts - own[one, others] - own[others, one])
     return -float(own.sum()), saved + saved.T

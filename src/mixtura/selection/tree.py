@@ -132,7 +132,7 @@ class SegmentTree(BaseEstimator):
 
     Of a hidden Markov model the moves of merged states are sums of moves, so every level is a chain of fewer states. Its bound has the
     entropy of the most uncertain law of paths with the merged pairs of states (:mod:`mixtura.selection.merging_chains`); a merge is a
-    pass over the filter and the smoothed probabilities, whose time grows with the square of the number of states left. Laws that
+    pass over the filter and the smoothed probabilities, whose time grows with the cube of the number of states left. Laws that
     tie starts or moves hold at no level.
 
     A mixture, or chain, of K components starts from ``cut(K)`` with ``init_params=tree``.
