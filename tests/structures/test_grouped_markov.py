@@ -15,6 +15,7 @@ from mixtura.inference.stopping import Stopping
 from mixtura.inference.updates import Maximization
 from mixtura.kernels import without_kernels
 from mixtura.priors import ChainPrior
+from mixtura.priors.dirichlet import dirichlet_from_mean_log
 from mixtura.protocols import Batch, Encoding
 from mixtura.structures import (
     GroupedChain,
@@ -225,7 +226,8 @@ def test_newton_steps_end_at_the_maximum_of_the_dirichlet_multinomial_likelihood
         laws = own + counts
         logs = (digamma(laws) - digamma(laws.sum(axis=1, keepdims=True))).sum(axis=0)
         curvature = polygamma(1, laws).sum(axis=0), float(polygamma(1, laws.sum(axis=1)).sum())
-        own = _newton(own, logs, *curvature, 80.0, learn=learn)
+        found = _newton(own, logs, *curvature, 80.0, learn=learn)
+        own = dirichlet_from_mean_log(logs / 80.0, None if learn else 9.0) if found is None else found
     for _ in range(40):
         moved = np.log(own) + 0.05 * rng.normal(size=3)
         moved = moved if learn else moved + np.log(9.0 / np.exp(moved).sum())

@@ -157,7 +157,7 @@ def test_filtered_and_predicted_probabilities_and_the_live_filter(case):
             hidden[:, t] = 0.0
             blind, _ = naive.filtered(hidden, case.log_prior, None if beside is None else beside[:, : t + 1])
             np.testing.assert_allclose(ahead[:, rows][:, t], blind[:, -1], atol=1e-12)
-            belief, log_scale = case.structure.step(
+            belief, log_scale = case.structure.advance(
                 belief, own[:, t], None if beside is None else beside[:, t]
             )
             np.testing.assert_allclose(case.structure.marginal(belief), expected[:, t], atol=1e-12)
@@ -242,7 +242,7 @@ def test_an_impossible_row_is_passed_over():
     found = chain.filtered(scores, batch_of(None, np.array([0, 4])))
     belief, scales = None, []
     for t in range(4):
-        belief, scale = chain.step(belief, scores[:, t])
+        belief, scale = chain.advance(belief, scores[:, t])
         scales.append(scale)
     assert scales[2] == -np.inf
     np.testing.assert_allclose(belief, found.belief[0], atol=1e-14)

@@ -75,7 +75,7 @@ class Stream:
             p(state of the step | all steps so far).
         """
         scores = self._scores(x)
-        taken_in = self._model.structure.step
+        taken_in = self._model.structure.advance
         found = taken_in(self._belief, scores, _vector(covariates))
         self._belief = found.belief
         self.n_steps += 1

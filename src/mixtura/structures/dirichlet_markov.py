@@ -8,6 +8,8 @@ of :math:`N + \alpha_0 - 1`.
 Moves of probability zero have no pseudo-counts and stay impossible; known entries are left out, the others share the rest of
 their row by a Dirichlet law; rows in common have one law.
 
+The file is long because laws and modes share their simplexes, and stand side by side.
+
 References
 ----------
 .. [1] M. J. Beal (2003), "Variational algorithms for approximate Bayesian inference", University College London, chapter 3.

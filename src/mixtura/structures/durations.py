@@ -6,6 +6,8 @@ expected log-likelihood of a state is :math:`\sum_d E(d)\log h(d) + S(d)\log\{1-
 hazards are at its maximum where :math:`h = E/(E+S)`, as in a life table ([1]_); laws with parameters are searched for it, and
 keep what they have where the search finds nothing better.
 
+The file is long because the four laws stand side by side.
+
 References
 ----------
 .. [1] E. L. Kaplan and P. Meier (1958), "Nonparametric estimation from incomplete observations", Journal of the American

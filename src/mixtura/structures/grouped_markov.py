@@ -20,6 +20,8 @@ and the M-step is a Newton step in the logarithms of p, cut at a factor of e and
 Only K x K numbers of each and the number of sequences cross batches, and the bound has an interior maximum in s. With s to
 infinity the law is :class:`~mixtura.structures.markov.Markov`.
 
+The file is long because the derivation and the whole contract of a structure stand beside the local loop and the step.
+
 References
 ----------
 .. [1] I. V. Cadez, P. Smyth, E. Ip and H. Mannila (2001), "Predictive profiles for transaction data using finite mixture models",

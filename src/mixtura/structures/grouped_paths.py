@@ -64,7 +64,7 @@ class GroupedPaths(ChainPaths, WithoutPriors):
         for start, stop in pairwise(offsets):
             belief = None
             for t in range(start, stop):
-                belief, scale[t] = self.step(belief, scores[:, t])
+                belief, scale[t] = self.advance(belief, scores[:, t])
                 probabilities[:, t] = self.marginal(belief)
         _, smoothed, moves = self.looped(scores, offsets, steps=_MOST_ROUNDS)
         last = smoothed[offsets[1:] - 1]
@@ -77,7 +77,7 @@ class GroupedPaths(ChainPaths, WithoutPriors):
             belief = None
             for t in range(start, stop):
                 found[:, t] = self.initial if belief is None else self.forecast(belief, 1)[0]
-                belief = self.step(belief, scores[:, t]).belief
+                belief = self.advance(belief, scores[:, t]).belief
         return found
 
     def sample_states(
@@ -92,7 +92,7 @@ class GroupedPaths(ChainPaths, WithoutPriors):
             states[start:stop] = simulated(self.initial, drawn, np.array([0, stop - start]), rng)
         return states
 
-    def step(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
+    def advance(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
         """Take in a row, and learn from it how the sequence moves."""
         if belief is None:
             share, scale = weighed(self.initial, scores)

@@ -13,6 +13,8 @@ curvature at the present coefficients,
 
 and :class:`~mixtura.structures.concomitant.Concomitant` takes one guarded Newton step, marked inexact.
 
+The file is long because it holds the whole contract of a structure, twice where first states depend on covariates, too.
+
 References
 ----------
 .. [1] Y. Bengio and P. Frasconi (1996), "Input-output HMMs for sequence processing", IEEE Transactions on Neural Networks 7(5),

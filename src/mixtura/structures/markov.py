@@ -7,7 +7,7 @@ expected moves, and the M-step divides the moves by their rows' sums ([1]_, equa
 never made, so zeros stay zeros: left-right and banded chains are chains that start so.
 
 Every structure in time, this one first, also answers the questions of :class:`mixtura.structures.sequential.Sequential`:
-``posterior``, ``filtered``, ``predicted``, ``viterbi``, ``draw_states``, ``sample_states``, ``step``, ``marginal`` and ``forecast``.
+``posterior``, ``filtered``, ``predicted``, ``viterbi``, ``draw_states``, ``sample_states``, ``advance``, ``marginal`` and ``forecast``.
 
 References
 ----------

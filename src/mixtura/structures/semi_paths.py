@@ -38,7 +38,7 @@ class SemiPaths:
         for start, stop in pairwise(offsets):  # impossible rows are passed over
             belief = None
             for t in range(start, stop):
-                belief, scale[t] = self.step(belief, scores[:, t])
+                belief, scale[t] = self.advance(belief, scores[:, t])
                 filtered[:, t] = self.marginal(belief)
             beliefs.append(belief)
         return Filtered(filtered, scale, np.array(beliefs))
@@ -66,7 +66,7 @@ class SemiPaths:
     def _seen(self, before: Array, scores: Array) -> Step:
         return weighed(before.ravel(), np.repeat(scores, before.shape[1]))
 
-    def step(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
+    def advance(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
         """Take in a row; None begins a sequence."""
         laws = self.laws
         before = self._begun() if belief is None else ahead(belief.reshape(laws.hazard.shape), laws)

@@ -138,7 +138,7 @@ class Sequential(Protocol):
         """Paths of new sequences that begin at `offsets`, shape (B,)."""
         ...
 
-    def step(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
+    def advance(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
         """Take in a row with scores (K,) and covariates (Q,); no belief begins a sequence."""
         ...
 
@@ -218,7 +218,7 @@ class ChainPaths:
         """Paths of new sequences, shape (B,)."""
         return simulated(self.starts_of(covariates), self.moves_of(covariates), offsets, rng)
 
-    def step(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
+    def advance(self, belief: Array | None, scores: Array, covariates: Array | None = None) -> Step:
         """Take in a row."""
         row = None if covariates is None else np.asarray(covariates)[:, None]
         if belief is None:
