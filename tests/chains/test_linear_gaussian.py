@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixtura.chains import Joseph, KnownInitial, LinearGaussianChain, SquareRoot, System
+from mixtura.chains import Joseph, KnownInitial, LinearGaussianChain, SquareRoot, Steps, System
 from mixtura.kernels import without_kernels
 from mixtura.protocols import Batch
 from oracles_linear_gaussian import conditional, expected_moments, level_smoother
@@ -49,6 +49,7 @@ CASES = {
     "inputs, several sequences": ((2, 3, 2, 2), (2, [4, 1, 6], 2, 2, 0.25)),
     "more columns than states": ((3, 1, 4, 1), (3, [5, 2], 4, 1, 0.3)),
 }
+NAMES = ("transition", "state_noise", "observation", "observation_noise")
 FORMS = {"steady": Joseph(), "full": Joseph(steady=False), "square root": SquareRoot()}
 
 
@@ -160,3 +161,71 @@ def test_states_without_noise_are_smoothed_too(form):
             np.testing.assert_allclose(smoothed.lagged[t], spread[t, :, t - 1], atol=1e-10)
     chain = LinearGaussianChain(system, form=form)
     np.testing.assert_allclose(chain.summarize(batch, {}).log_evidence, log_prob)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_systems_that_change_from_row_to_row(form):
+    """Two regimes in turn, by number or written out for every row, against the joint law of all states and rows."""
+    one, two = random_system(9, 2, 2), random_system(10, 2, 2)
+    move, look = np.array([0, 1, 1, 0, 1, 0, 0, 1]), np.array([0, 0, 1, 1, -1, 0, 1, 1])
+    n_rows = len(move)
+    rest = np.random.default_rng(9).normal(size=(n_rows, 2))
+    systems = (one, two)
+    stacked = [np.stack([getattr(s, name) for s in systems]) for name in NAMES]
+    steps = Steps(
+        stacked[0],
+        stacked[1],
+        move,
+        np.stack([systems[k].state_bias for k in move]),
+        stacked[2],
+        stacked[3],
+        look,
+        rest,
+        np.where(look < 0, 0, 2),
+        np.array([0, n_rows]),
+        one.initial_mean[None],
+        one.initial_covariance[None],
+    )
+    every, some = np.arange(n_rows), np.where(look < 0, -1, np.arange(n_rows))
+    written_out = steps._replace(
+        transition=stacked[0][move],
+        noise=stacked[1][move],
+        move=every,
+        loading=stacked[2][np.maximum(look, 0)],
+        error=stacked[3][np.maximum(look, 0)],
+        look=some,
+    )
+    # x = H z + v and L z = e with L block bidiagonal: the precision of the states given the rows.
+    pull, precision = np.zeros((n_rows, 2)), np.zeros((n_rows, 2, n_rows, 2))
+    start = np.linalg.inv(one.initial_covariance)
+    precision[0, :, 0] += start
+    pull[0] += start @ one.initial_mean
+    for t in range(n_rows):
+        if t:
+            system = systems[move[t]]
+            inner = np.linalg.inv(system.state_noise)
+            back = inner @ system.transition
+            precision[t, :, t] += inner
+            precision[t, :, t - 1] -= back
+            precision[t - 1, :, t] -= back.T
+            precision[t - 1, :, t - 1] += system.transition.T @ back
+            pull[t] += inner @ system.state_bias
+            pull[t - 1] -= back.T @ system.state_bias
+        if look[t] >= 0:
+            system = systems[look[t]]
+            seen = system.observation.T @ np.linalg.inv(system.observation_noise)
+            precision[t, :, t] += seen @ system.observation
+            pull[t] += seen @ rest[t]
+    spread = np.linalg.inv(precision.reshape(2 * n_rows, 2 * n_rows))
+    mean = (spread @ pull.ravel()).reshape(n_rows, 2)
+    spread = spread.reshape(n_rows, 2, n_rows, 2)
+    for given in (steps, written_out):
+        for context in (np.errstate(), without_kernels()):
+            with context:
+                filtered = form.filter(given)
+                smoothed = form.smooth(given, filtered)
+            np.testing.assert_allclose(smoothed.mean, mean, atol=1e-10)
+            for t in range(n_rows):
+                np.testing.assert_allclose(smoothed.covariance[t], spread[t, :, t], atol=1e-10)
+                if t:
+                    np.testing.assert_allclose(smoothed.lagged[t], spread[t, :, t - 1], atol=1e-10)
