@@ -136,20 +136,22 @@ class Future(States):
 
     def get_stationary_distribution(self) -> Array:
         """Long-run shares of the states, shape (n_components,)."""
-        return np.asarray(self._law().structure.weights)
+        law = self._law().structure
+        if not hasattr(law, "weights"):
+            msg = f"{type(law).__name__} has no long-run shares: its moves depend on covariates. weights_ has the shares in the fit."
+            raise InvalidParameterError(msg)
+        return np.asarray(law.weights)
 
     @property
     def dwell_times_(self) -> Array:
         """Expected number of steps that a stay in each state lasts, shape (n_components,); infinite where it is never left."""
         law = self._law().structure
-        own = getattr(law, "dwell_times", None)
-        if own is not None:
-            return np.asarray(own)
-        moves = getattr(law, "transition", None)
-        if moves is None:
-            msg = f"{type(law).__name__} has no expected dwell times of its own: they depend on covariates or groups."
+        if hasattr(law, "durations"):  # stays have a law of their own
+            return np.asarray(law.durations.means())
+        if not hasattr(law, "transition"):
+            msg = f"{type(law).__name__} has no expected dwell times: they depend on covariates."
             raise AttributeError(msg)
-        leave = 1.0 - np.diagonal(moves)
+        leave = 1.0 - np.diagonal(law.transition)
         return np.where(leave > 0, 1.0 / np.where(leave > 0, leave, 1.0), np.inf)
 
     # --- shared -----------------------------------------------------------------------------------------------

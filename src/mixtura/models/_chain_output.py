@@ -26,14 +26,16 @@ class ChainOutput(Output):
     dwell_times_: Any
     _model: Any
     _law: Any
+    _occupied: Any
 
     @property
     def weights_(self) -> Array:
-        """Long-run shares of the states, shape (K,)."""
+        """Long-run shares of the states, shape (K,); where these depend on covariates, the shares in the rows of the fit."""
         if not hasattr(self, "starts_"):
             msg = f"This {type(self).__name__} has no weights_ yet: call fit first."
             raise AttributeError(msg)
-        return np.asarray(self._law().structure.weights)
+        shares = getattr(self._law().structure, "weights", None)
+        return np.asarray(self._occupied if shares is None else shares)
 
     def assign(self, X: Any, lengths: Any = None, **units: Any) -> Any:
         """States and probabilities of all steps as a labelled data frame.
@@ -87,7 +89,7 @@ class ChainOutput(Output):
     def _objective_facts(self) -> list[Any]:
         """For the summary: what the fit raised, and how long stays last."""
         model = self._model()
-        laws = hasattr(model.structure, "draw")
+        laws = _has_laws(model.components)
         name = (
             "bound on the log evidence"
             if laws
@@ -131,6 +133,12 @@ class ChainOutput(Output):
         from mixtura.plots import plot_states
 
         return plot_states(self.predict_proba(X), X, ax=ax, **options)
+
+
+def _has_laws(components: Any) -> bool:
+    """Whether the parameters of components have posterior laws: those of all blocks of a product."""
+    blocks = getattr(components, "blocks", None)
+    return hasattr(components, "divergences") if blocks is None else all(map(_has_laws, blocks.values()))
 
 
 def _lasting(chain: Any) -> list[str]:

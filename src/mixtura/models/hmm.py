@@ -80,6 +80,9 @@ class HMM(BaseHMM):
         Of initial probabilities and moves (:mod:`mixtura.priors`). None is `1 / K` of each for posterior laws and flat for the mode.
     empirical_bayes : bool or {"all", "weights", "components"}, default False
         Which hyper-parameters are learnt by raising the bound: of the moves' prior ("weights"), of the components' prior, or (True) both.
+    checkpoint : bool, default False
+        Whether a pass over a long sequence keeps only some of its messages and makes the others again: memory of the order of sqrt(T) K
+        in the place of T K, for the plain chain.
     frame : FrameColumns, optional
         How the columns of a data frame become numbers; `from_frame` makes it.
     tol, max_iter, n_init, init_params, random_state, warm_start, verbose, on_degenerate, time_budget, callbacks, executor
@@ -126,6 +129,7 @@ class HMM(BaseHMM):
         "_components",
         "_structure",
         "_encoding",
+        "_occupied",
     )
     _n_covariates = 0
 
@@ -143,6 +147,7 @@ class HMM(BaseHMM):
         prior: Any = None,
         chain_prior: ChainPrior | DirichletPrior | None = None,
         empirical_bayes: bool | str = False,
+        checkpoint: bool = False,
         frame: FrameColumns | None = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
@@ -167,6 +172,7 @@ class HMM(BaseHMM):
         self.prior = prior
         self.chain_prior = chain_prior
         self.empirical_bayes = empirical_bayes
+        self.checkpoint = checkpoint
         self.frame = frame
         self.tol = tol
         self.max_iter = max_iter
@@ -295,7 +301,7 @@ class HMM(BaseHMM):
             if self.transmat is None
             else self._given_rows("transmat", (size, size))
         )
-        plain = Markov(initial, moves, start=self.start, moves=self.moves)
+        plain = Markov(initial, moves, start=self.start, moves=self.moves, checkpoint=self.checkpoint)
         return plain if self.chain is None else self.chain(plain, self._n_covariates)
 
     def _given_rows(self, name: str, shape: tuple[int, ...]) -> Array:
@@ -368,6 +374,8 @@ class HMM(BaseHMM):
     def _publish(self, result: FitResult) -> None:
         model = result.model
         self._components, self._structure, self._encoding = model.components, model.structure, model.encoding
+        count = result.statistics.parts["structure"]["count"]
+        self._occupied = count / count.sum()
 
     def _model(self) -> LatentMixture:
         return LatentMixture(self._components, self._structure, self._encoding)

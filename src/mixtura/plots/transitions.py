@@ -136,7 +136,7 @@ def plot_transition_diagram(
         ax.text(*places[k], text, ha="center", va="center", color=style.INK, fontsize="small")
     leaving = np.where(np.eye(size, dtype=bool), 0.0, moves)
     among = leaving / np.maximum(leaving.sum(axis=1, keepdims=True), 1e-300)
-    for i, j in np.argwhere(among >= least):
+    for i, j in np.argwhere((among >= least) & (among > 0)):
         _arrow(
             ax, patches, (places[i], radius[i]), (places[j], radius[j]), among[i, j], _percent(moves[i, j])
         )
