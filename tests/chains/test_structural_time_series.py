@@ -223,6 +223,8 @@ BAD_SERIES = [
     ([1.0, np.inf, 2.0], r"y\[1\] is inf"),
     ([np.nan] * 5, "5 steps, all of them missing"),
     ([1.0, 2.0], "y has 2 observed values; expected at least 3"),
+    ([1e150, 2e150, 1.5e150, 1e150], "values up to 2e\\+150 in size"),
+    ([1e-150, 2e-150, 1.5e-150, 1e-150], "values up to 2e-150 in size"),
     ([3.0] * 10, "y is explained by its first states without residual"),
 ]
 

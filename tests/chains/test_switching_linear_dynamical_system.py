@@ -110,6 +110,15 @@ def test_draws_look_like_the_rows(found):
     assert np.mean(found.predict(rows) == regimes) > 0.95
 
 
+def test_a_distant_origin_and_other_units_change_nothing(found):
+    other = clone(found).fit(1e3 * X + 1e8)
+    assert other.lower_bound_ == pytest.approx(found.lower_bound_ - 3 * np.log(1e3), abs=1e-3)
+    np.testing.assert_allclose(
+        other.observation_bias_ - 1e8, 1e3 * found.observation_bias_, rtol=0.01, atol=10.0
+    )
+    np.testing.assert_array_equal(other.predict(1e3 * X + 1e8), found.predict(X))
+
+
 def test_a_known_observation_matrix_stays():
     rng = np.random.default_rng(2)
     regimes, x = np.repeat([0, 1, 0, 1], 75), np.zeros(300)

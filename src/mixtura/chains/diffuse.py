@@ -36,8 +36,8 @@ from mixtura.protocols import Array
 __all__ = ["DiffuseFilter", "DiffuseSmoother", "StateSpace", "filtered", "smoothed"]
 
 _KERNELS = "mixtura.kernels.diffuse"
-# Rows from which compiling pays: a plain row takes some twenty microseconds.
-_LONG = 4000
+# Rows from which compiling pays: a plain row takes some fifty microseconds a pass, and a fit a hundred passes and more.
+_LONG = 600
 
 
 @dataclass(frozen=True)

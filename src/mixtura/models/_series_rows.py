@@ -11,6 +11,9 @@ from mixtura.protocols import Array
 
 __all__ = ["checked_inputs", "checked_series"]
 
+# Size of values whose squares can still be summed.
+_LARGEST = 1e100
+
 
 def checked_series(y: Any, *, what: str = "y") -> Array:
     """Values of one series, shape (T,), NaN where missing.
@@ -44,6 +47,10 @@ def checked_series(y: Any, *, what: str = "y") -> Array:
         raise InvalidDataError(msg)
     if np.isnan(values).all():
         msg = f"{what} has {len(values)} steps, all of them missing; expected observations. Give at least some values."
+        raise InvalidDataError(msg)
+    largest = float(np.nanmax(np.abs(values)))
+    if largest > _LARGEST or 0 < largest < 1.0 / _LARGEST:
+        msg = f"{what} has values up to {largest:.3g} in size, the squares of which are out of range. Give it in another unit."
         raise InvalidDataError(msg)
     return values
 

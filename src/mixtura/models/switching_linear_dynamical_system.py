@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -201,6 +202,9 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
             )
             raise InvalidDataError(msg)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        # About the columns' means, so that sums of squares keep their digits; the bias makes up for them exactly.
+        origin = np.nanmean(given.x, axis=0)
+        given = replace(given, x=given.x - origin)
         batch, results = _batch(given), []
         for _ in range(n_init):
             begun = start(given.x, given.offsets, n_regimes, n_states, known, rng)
@@ -219,17 +223,20 @@ class SwitchingLinearDynamicalSystem(BaseEstimator):
         best = max(results, key=lambda result: result.objective)
         self.objectives_ = [result.objective / result.weight for result in results]
         self.n_features_in_ = given.x.shape[1]
-        self._publish(best)
+        self._publish(best, origin)
         self._warn(best)
         return self
 
-    def _publish(self, result: FitResult) -> None:
+    def _publish(self, result: FitResult, origin: Array) -> None:
         model: SwitchingChain = result.model
         self.startprob_, self.transmat_ = model.regimes.initial, model.regimes.transition
         self.transition_ = model.motions.dynamics[:, :, :-1]
         self.state_bias_ = model.motions.dynamics[:, :, -1]
         self.state_noise_ = model.motions.covariances
-        self.observation_, self.observation_bias_ = model.look.loadings[:, :-1], model.look.loadings[:, -1]
+        self.observation_, self.observation_bias_ = (
+            model.look.loadings[:, :-1],
+            model.look.loadings[:, -1] + origin,
+        )
         self.observation_noise_ = np.diag(model.look.variances)
         self.initial_mean_, self.initial_covariance_ = model.first.mean, model.first.covariance
         self._floor, self._floors = model.motions.floor, model.look.floors
