@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 import mixtura
 from mixtura import HMM, load
-from mixtura.components import Gaussian, Nested, Product, StudentT
+from mixtura.components import Gaussian, GaussianResponse, Nested, Product, StudentT
 from mixtura.exceptions import (
     ConvergenceWarning,
     InterruptedWarning,
@@ -48,6 +48,7 @@ EMISSIONS = {
     "Nested": (Nested(Gaussian(), 2), TWO),
     "StudentT": (StudentT(), TWO[:, :1]),
     "Normal": (Normal(), NUMBERS),
+    "GaussianResponse": (GaussianResponse(response=1), RESPONSE),
 }
 
 
@@ -151,6 +152,29 @@ def test_known_states_name_them():
         HMM(Normal(), 2).fit(NUMBERS, LENGTHS, labels=STATES + 1)
     with pytest.raises(InvalidParameterError, match="labels name states by number"):
         HMM(Normal(), 2, on_degenerate="drop").fit(NUMBERS, LENGTHS, labels=STATES)
+
+
+def test_samples_of_long_sequences_are_pieces_of_them():
+    model = HMM(Normal(), 2)
+    problem = model._chain_problem(model._sequences(np.tile(NUMBERS, (30, 1)), None, None, reset=True))
+    part = problem.sample(1000, np.random.default_rng(0))
+    assert 1000 <= len(part.x) < 1100
+    np.testing.assert_array_equal(np.diff(part.unit_offsets), 100)
+    # Rows that follow each other in a piece do so in the sequence.
+    place = {value: row for row, value in enumerate(NUMBERS.ravel())}
+    rows = np.array([place[value] for value in part.x.ravel()])
+    inside = np.ones(len(rows), dtype=bool)
+    inside[part.unit_offsets[:-1]] = False
+    assert (np.diff(rows, prepend=-1)[inside] % 150 == 1).all()
+    gaps = NUMBERS.copy()
+    gaps[:5] = np.nan
+    left = model._chain_problem(model._sequences(gaps, LENGTHS, None, reset=True), sample_weight=[1, 0, 1])
+    part = left.sample(1000, np.random.default_rng(0))
+    np.testing.assert_array_equal(part.unit_offsets, [0, 65, 95])
+    assert part.seen is None
+    assert HMM(Normal(), 2, transmat=left_right)._chain_problem(
+        HMM(Normal(), 2)._sequences(NUMBERS, None, None, reset=True)
+    ).sample(100, np.random.default_rng(0)).x.shape == (150, 1)
 
 
 # --- constraints ------------------------------------------------------------------------------------------------

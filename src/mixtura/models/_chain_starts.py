@@ -33,6 +33,8 @@ _FEW, _SOME = 3, 10
 _SHAKEN = 2.0
 # Rows (and at least one sequence) that orders are compared on.
 _COMPARED = 3000
+# Rows that mixtures, and chains with components of others, are learnt from.
+_MOST = 50_000
 # A sample of long sequences is made of so many pieces at least.
 _PIECES = 10
 # Rows to both sides of which embedded rows are averaged: states last.
@@ -61,23 +63,30 @@ class ChainProblem(Problem):
         chain = cls(**{**given, "screen": None}, alone=problem.embed)._embedding(problem.unit_offsets)
         if problem.screen is None or problem.n_components == 1:
             return chain
-        return replace(chain, nested=(Nested(problem.screen, chain.widened),))
+        mixture = problem.screen.sample(_MOST, np.random.default_rng(0))
+        return replace(chain, nested=(Nested(mixture, chain.widened),))
 
     def rearranged(self, model: LatentMixture) -> LatentMixture:
         """The components of a model under a fresh chain: its own was of fewer states, or of none that this one may have."""
-        source, rows = self.source(), []
+        part = self._part()
+        source, rows = part.source(), []
         for batch in source:
             scores = model.components.log_prob(model.components.encode(batch.x, model.encoding))
             rows.append(np.exp(scores - scores.max(axis=0)).T)
         resp = np.concatenate(rows)
-        return self._in_order(model, resp / resp.sum(axis=1, keepdims=True), source)
+        return part._in_order(model, resp / resp.sum(axis=1, keepdims=True), source)
+
+    def _part(self) -> Self:
+        """So many rows that a first chain is learnt from no more: the same ones each time."""
+        return self.sample(_MOST, np.random.default_rng(0))
 
     def widened(self, mixture: LatentMixture) -> LatentMixture:
         """The chain with the components of a mixture, which is a chain without memory."""
-        source = self.source()
+        part = self._part()
+        source = part.source()
         resp = [mixture.infer(replace(batch, unit_offsets=None), {}).resp.T for batch in source]
         blank = self.structure(np.exp(mixture.structure.coordinates()))
-        return self._in_order(replace(mixture, structure=blank), np.concatenate(resp), source)
+        return part._in_order(replace(mixture, structure=blank), np.concatenate(resp), source)
 
     def _embedding(self, offsets: Array | None) -> Self:
         """Embeddings of these sequences."""
