@@ -21,6 +21,7 @@ from mixtura.exceptions import (
     SpuriousSolutionWarning,
     StartOverwrittenWarning,
 )
+from mixtura.families import FamilyComponents, Poisson
 from mixtura.models import (
     GMMHMM,
     CategoricalHMM,
@@ -192,6 +193,24 @@ def test_a_step_of_tied_gaussians_against_loops():
     model.fit(X[:50])
     np.testing.assert_allclose(model.means_, expected[0], rtol=1e-11)
     np.testing.assert_allclose(model.covars_[0], expected[1], rtol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "poisson"])
+def test_without_priors_the_general_chain_is_the_same(kind):
+    start = {"startprob": [0.6, 0.4], "transmat": [[0.8, 0.2], [0.3, 0.7]]}
+    if kind == "gaussian":
+        rows, laws = X, Gaussian(np.array([[0.5, 0.0], [3.0, 1.0]]), np.stack([np.eye(2), 2 * np.eye(2)]))
+        model = GaussianHMM(2, "full", init_params="", n_iter=5, tol=-np.inf, covars_prior=0.0)
+        model.means_, model.covars_ = laws.mean, laws.covariance
+    else:
+        rows, laws = EVENTS, FamilyComponents(Poisson()).from_mean(np.array([[3.0, 6.0], [6.0, 2.0]]))
+        model = PoissonHMM(2, init_params="", n_iter=5, tol=-np.inf)
+        model.lambdas_ = laws.mean
+    model.startprob_, model.transmat_ = start["startprob"], start["transmat"]
+    quietly(model, rows, [90, 60])
+    general = quietly(models.HMM(laws, 2, max_iter=5, tol=0.0, **start), rows, [90, 60])
+    np.testing.assert_allclose(model.transmat_, general.transmat_, rtol=1e-9)
+    assert model.score(rows) == pytest.approx(general.score(rows), rel=1e-11)
 
 
 # --- better than the original -------------------------------------------------------------------------------------
