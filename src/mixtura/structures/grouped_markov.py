@@ -15,8 +15,9 @@ curvature ([2]_) by :math:`p_{ij}=s_i a_{ij}` are sums over sequences,
 .. math:: \sum_u \{E[\log A_{uij}] - \psi(p_{ij}) + \psi(s_i)\},\qquad
           \sum_u\{\psi'(\gamma_{uij}) - \psi'(p_{ij})\}\delta_{jl} + \psi'(s_i) - \psi'(s_i + N_{ui}),
 
-and the M-step is a Newton step in the logarithms of p, cut at a factor of e and marked inexact. (The step that keeps the
-:math:`q(A)` is slow where s is large, for then these follow the population: customers who are alike took more than 1000 passes.)
+and the M-step is a Newton step in the logarithms of p, upwards and by a factor of e at most in every direction of curvature, and
+marked inexact. (The step that keeps the :math:`q(A)` is slow where s is large, for then these follow the population: customers
+who are alike took more than 1000 passes, and take about 20.)
 Only K x K numbers of each and the number of sequences cross batches, and the bound has an interior maximum in s. With s to
 infinity the law is :class:`~mixtura.structures.markov.Markov`.
 
@@ -207,7 +208,7 @@ class GroupedMarkov(GroupedPaths):
         return bound, smoothed, moves
 
     def maximize(self, stats: Statistics) -> Self:
-        """A Newton step of every row's law; where it goes nowhere, the maximum given the sequences' expected log moves."""
+        """A Newton step of every row's law; without a curvature, the maximum given the sequences' expected log moves."""
         pseudo_count, n_units = self.pseudo_count.copy(), float(stats["n_units"][0])
         for i, possible in enumerate(self._possible):
             if np.count_nonzero(possible) == 1 or not n_units > 0:
@@ -333,7 +334,7 @@ class GroupedChain:
 def _newton(
     own: Array, logs: Array, curvature: Array, total: float, n_units: float, *, learn: bool
 ) -> Array | None:
-    """Parameters of one row after a step in their logarithms; None where the objective does not curve downwards there."""
+    """Parameters of one row after a step in their logarithms; None where the curvature is not known."""
     size = float(own.sum())
     slope = own * (logs - n_units * (digamma(own) - digamma(size)))
     matrix = np.outer(own, own) * (n_units * float(polygamma(1, size)) - total)
@@ -344,10 +345,10 @@ def _newton(
     if not np.isfinite(down).all():
         return None
     curved, turned = np.linalg.eigh(down)
-    if not curved[0] > 1e-14 * curved[-1]:
-        return None
-    step = basis @ (turned @ ((turned.T @ (basis.T @ slope)) / curved))
-    step *= min(1.0, _FARTHEST / max(float(np.abs(step).max()), 1e-300))
+    along = (turned.T @ (basis.T @ slope)) / np.maximum(
+        np.abs(curved), 1e-300
+    )  # upwards where it curves upwards, too
+    step = basis @ (turned @ np.clip(along, -_FARTHEST, _FARTHEST))
     new = own * np.exp(step)
     return np.asarray(new * min(1.0, MAX_CONCENTRATION / new.sum()) if learn else new * (size / new.sum()))
 
