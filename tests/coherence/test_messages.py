@@ -82,7 +82,7 @@ def passes(model, batch):
 
 
 @pytest.mark.parametrize("masks", [False, True], ids=["plain", "masks"])
-@pytest.mark.parametrize("n_components", [2, 4, 7])
+@pytest.mark.parametrize("n_components", [2, 7, 12])
 @pytest.mark.parametrize("make", [gaussian, counts, baskets, items], ids=lambda make: make.__name__)
 def test_the_chunked_pass_equals_the_generic_one(make, n_components, masks, small_chunks):
     rng = np.random.default_rng(n_components)
@@ -104,7 +104,7 @@ def test_the_chunked_pass_equals_the_generic_one(make, n_components, masks, smal
         alike(checked, fast)
 
 
-@pytest.mark.parametrize("n_components", [1, 3, 9, 100])
+@pytest.mark.parametrize("n_components", [1, 3, 6, 9, 16, 100])
 def test_compiled_messages_equal_those_of_numpy_and_of_logarithms(n_components, small_chunks):
     rng = np.random.default_rng(n_components)
     law = chain(n_components, rng)

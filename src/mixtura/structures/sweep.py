@@ -37,6 +37,9 @@ __all__ = ["Laws", "Swept", "advance", "chunks", "ends", "sweep"]
 _LEAST, _LARGEST = 1e-200, 1e80
 # Up to this many states rows are scalars (kernels/narrow_messages.py).
 _NARROW = 4
+# From and up to which number rows are sixteen numbers (kernels/middle_messages.py); with others, as many as there are states.
+_MIDDLE = 9, 16
+_STEPS = "mixtura.kernels.messages"
 # Bytes of a chunk's scores, so that these, likelihoods and responsibilities stay in the cache; and its least and most rows.
 _CHUNK_BYTES, _FEWEST, _MOST = 1024 * 1024, 512, 8192
 
@@ -136,25 +139,26 @@ class _Messages(Protocol):
 
 
 class _Wide:
-    """Rows (B, K); pairs are a matrix product per chunk."""
+    """Rows (B, W), of which entries beyond K are zeros; pairs are a matrix product per chunk."""
 
-    def __init__(self, initial: Array, transition: Array, size: int) -> None:
-        self.width = len(initial)
-        self._initial, self._transition, self._transposed = initial, transition, _room(transition.shape)
-        self._transposed[:] = transition.T
-        self._ahead, self._inner = _room(initial.shape), np.zeros(transition.shape)
-        self._room = _room((size * self.width,))
-        self._forward = compiled("mixtura.kernels.messages", "forward") or _forward
-        self._backward = compiled("mixtura.kernels.messages", "backward") or _backward
-        self._transpose = compiled("mixtura.kernels.messages", "transpose") or _transpose
+    def __init__(self, initial: Array, transition: Array, size: int, *, width: int, steps: str) -> None:
+        self.width, self._size = width, len(initial)
+        self._initial, self._transition = _padded(initial, width), _padded(transition, width)
+        self._transposed = _padded(transition.T, width)
+        self._ahead, self._inner = _room((width,)), np.zeros((width, width))
+        self._room = _room((size * width,))
+        self._forward = compiled(steps, "forward") or _forward
+        self._backward = compiled(steps, "backward") or _backward
+        self._transpose = compiled(_STEPS, "transpose") or _transpose
 
     @property
     def pairs(self) -> Array:
-        return self._inner * self._transition
+        return (self._inner * self._transition)[: self._size, : self._size]
 
     def likelihood(self, scores: Array, room: Array) -> tuple[Array, Array]:
-        found, shift = _likelihood(scores, _part(self._room, scores.shape))
-        rows = _part(room, scores.shape[::-1])
+        shape = self.width, scores.shape[1]
+        found, shift = _likelihood(scores, _part(self._room, shape))
+        rows = _part(room, shape[::-1])
         self._transpose(found, rows)
         return rows, shift
 
@@ -171,7 +175,7 @@ class _Wide:
             likelihood, self._transposed, *ends, weight, inverse, filtered, self._ahead, resp
         )
         self._inner += filtered[:-1].T @ likelihood
-        return resp.T, float(largest)
+        return resp[:, : self._size].T, float(largest)
 
 
 class _Narrow:
@@ -180,10 +184,9 @@ class _Narrow:
     width = _NARROW
 
     def __init__(self, initial: Array, transition: Array, size: int) -> None:
-        self._size = n_components = len(initial)
-        self._initial, self._transition = np.zeros(self.width), np.zeros((self.width, self.width))
-        self._initial[:n_components], self._transition[:n_components, :n_components] = initial, transition
-        self._transposed = np.ascontiguousarray(self._transition.T)
+        self._size = len(initial)
+        self._initial, self._transition = _padded(initial, self.width), _padded(transition, self.width)
+        self._transposed = _padded(transition.T, self.width)
         self._ahead, self._inner = np.zeros(self.width), np.zeros((self.width, self.width))
         self._room = _room((size * self.width,))
         steps = (compiled("mixtura.kernels.narrow_messages", name) for name in ("forward", "backward"))
@@ -228,13 +231,26 @@ def _part(room: Array, shape: tuple[int, ...]) -> Array:
     return room[: int(np.prod(shape))].reshape(shape)
 
 
+def _padded(table: Array, width: int) -> Array:
+    """A vector or a square matrix with zeros up to this width."""
+    whole = _room((width,) * table.ndim)
+    whole[...] = 0.0
+    whole[tuple(slice(size) for size in table.shape)] = table
+    return whole
+
+
 def _messages(laws: Laws, size: int) -> _Messages:
     """The layout for this many states, with room for chunks of this size."""
-    initial, transition = _room(np.shape(laws.initial)), _room(np.shape(laws.transition))
-    initial[:], transition[:] = laws.initial, laws.transition
-    if len(initial) <= _NARROW and compiled("mixtura.kernels.narrow_messages", "forward") is not None:
+    initial = np.asarray(laws.initial, dtype=np.float64)
+    transition = np.asarray(laws.transition, dtype=np.float64)
+    n_components = len(initial)
+    if compiled(_STEPS, "forward") is None or n_components > _MIDDLE[1]:
+        return _Wide(initial, transition, size, width=n_components, steps=_STEPS)
+    if n_components <= _NARROW:
         return _Narrow(initial, transition, size)
-    return _Wide(initial, transition, size)
+    if n_components < _MIDDLE[0]:
+        return _Wide(initial, transition, size, width=n_components, steps=_STEPS)
+    return _Wide(initial, transition, size, width=_MIDDLE[1], steps="mixtura.kernels.middle_messages")
 
 
 class _Store:
