@@ -6,24 +6,42 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from mixtura import HMM, load
 from mixtura.components import Gaussian
 from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.kernels import without_kernels
-from mixtura.models.hmm import HMM
 from oracles_chains import ahead_of, enumerated
 
 MEANS, SCALES = np.array([-1.0, 0.5, 3.0]), np.array([0.7, 1.5, 1.0])
 START = np.array([0.2, 0.5, 0.3])
 MOVES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
 LENGTHS = [5, 1, 4, 2]
+EMISSIONS = Gaussian(MEANS[:, None], SCALES[:, None, None] ** 2)
 ROWS = np.random.default_rng(1).normal(0.5, 2.0, (12, 1))
 
 
 def chain(start=START, moves=MOVES, **options):
     """A chain with these parameters: the fit is stopped before its first step."""
-    emissions = Gaussian(MEANS[:, None], SCALES[:, None, None] ** 2)
-    model = HMM(emissions, 3, startprob=start, transmat=moves, callbacks=[lambda _: True], **options)
+    model = HMM(EMISSIONS, 3, startprob=start, transmat=moves, callbacks=[lambda _: True], **options)
     return model.fit(ROWS, LENGTHS)
+
+
+def test_known_parameters_need_no_fit(tmp_path):
+    fitted, known = chain(), HMM.from_parameters(EMISSIONS, MOVES, START, random_state=0)
+    np.testing.assert_allclose(
+        known.predict_proba(ROWS, LENGTHS), fitted.predict_proba(ROWS, LENGTHS), rtol=1e-9, atol=1e-12
+    )
+    assert known.score(ROWS, LENGTHS) == pytest.approx(fitted.score(ROWS, LENGTHS), rel=1e-10)
+    assert "after 0 steps" in known.summary()
+    assert "<table>" in known._repr_html_()
+    again = load(known.save(tmp_path / "known.mixtura"))
+    assert again.score(ROWS, LENGTHS) == known.score(ROWS, LENGTHS)
+    goes_on = known.set_params(callbacks=[lambda _: True]).fit(ROWS, LENGTHS)
+    assert goes_on.lower_bound_ == pytest.approx(fitted.lower_bound_, rel=1e-10)
+    long_run = HMM.from_parameters(EMISSIONS, MOVES)
+    np.testing.assert_allclose(long_run.startprob_, long_run.get_stationary_distribution(), rtol=1e-10)
+    with pytest.raises(InvalidParameterError, match="has no parameters yet"):
+        HMM.from_parameters(Gaussian(), MOVES)
 
 
 def scores(rows):

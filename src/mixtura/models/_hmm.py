@@ -22,6 +22,7 @@ from mixtura.models._chain_rows import filled_rows, row_covariates, seen_rows
 from mixtura.models._chain_starts import ChainProblem
 from mixtura.models._fitting import Fitting
 from mixtura.models._labels import allowed_components
+from mixtura.models._output import Output
 from mixtura.models._row_weights import row_weights
 from mixtura.models._sequences import Sequences, sequences
 from mixtura.protocols import Array
@@ -30,7 +31,7 @@ from mixtura.structures import LatentMixture
 __all__ = ["BaseHMM"]
 
 
-class BaseHMM(Fitting, Future, ChainCriteria, ChainOutput, BaseEstimator):
+class BaseHMM(Fitting, Future, ChainCriteria, ChainOutput, Output, BaseEstimator):
     """Base of the user classes for sequences."""
 
     _counted_by: ClassVar[str] = "step"

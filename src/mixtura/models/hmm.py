@@ -25,6 +25,8 @@ from mixtura.inference.driver import FitResult, Progress
 from mixtura.inference.grow import resized
 from mixtura.inference.initialize import component_embeddings
 from mixtura.inference.problem import Problem
+from mixtura.inference.restarts import StartResult
+from mixtura.inference.stopping import Reason
 from mixtura.inference.updates import Maximization, policy
 from mixtura.models._chain_rows import filled_rows, seen_rows
 from mixtura.models._chain_starts import ChainProblem
@@ -35,8 +37,9 @@ from mixtura.models._hmm import BaseHMM
 from mixtura.models._support import check_missing, check_support, validated
 from mixtura.models.mixture import Mixture
 from mixtura.priors import ChainPrior, DirichletPrior
-from mixtura.protocols import Array, Component, Executor
+from mixtura.protocols import Array, Component, Encoding, Executor
 from mixtura.structures import Independent, LatentMixture, Markov
+from mixtura.structures.markov import stationary
 from mixtura.structures.moves import MoveLaw
 from mixtura.structures.starts import StartLaw
 
@@ -220,6 +223,51 @@ class HMM(BaseHMM):
         if verbose:
             Console(highlight=False, soft_wrap=True).print(described(table, components, frame), markup=False)
         return cls(components, n_components, frame=frame, **settings)
+
+    @classmethod
+    def from_parameters(cls, components: Any, transmat: Any, startprob: Any = None, **settings: Any) -> Self:
+        """A chain whose parameters are known: it is not fitted to anything, and answers as if it were.
+
+        Parameters
+        ----------
+        components : Component
+            Laws of the observations, with parameters, in units of the data.
+        transmat : array_like, shape (K, K)
+            Probabilities of moves.
+        startprob : array_like, shape (K,), optional
+            Initial probabilities; None: the long-run shares.
+        **settings
+            Other arguments of the constructor.
+
+        Returns
+        -------
+        HMM
+            With `fit`, it goes on from there.
+
+        Examples
+        --------
+        >>> from mixtura.families import FamilyComponents, Poisson
+        >>> rates = FamilyComponents(Poisson()).from_mean(np.array([[2.0], [9.0]]))
+        >>> chain = HMM.from_parameters(rates, [[0.95, 0.05], [0.1, 0.9]], random_state=0)
+        >>> X, states = chain.sample(1000)
+        >>> chain.startprob_.round(2), bool((chain.predict(X) == states).mean() > 0.97)
+        (array([0.67, 0.33]), True)
+        """
+        law = as_component(components, "components")
+        if hooks.is_blank(law):
+            msg = f"components is {components!r}, which has no parameters yet; expected components with parameters, or use fit."
+            raise InvalidParameterError(msg)
+        new = cls(law, law.n_components, transmat=transmat, startprob=startprob, **settings)
+        moves = new._given_rows("transmat", (law.n_components,) * 2)
+        if startprob is None:
+            new.startprob = stationary(moves, np.full(len(moves), 1.0 / len(moves)))
+        new._components, new._structure = law, new._chain(np.ones(law.n_components))
+        new.n_features_in_ = law.sample(0, 1, np.random.default_rng(0)).shape[1]
+        new._encoding, new._occupied = Encoding(new.n_features_in_), new._structure.weights
+        new.starts_, new.best_start_ = (StartResult("known parameters", 0, np.nan, Reason.STOPPED),), 0
+        new.lower_bound_, new.lower_bounds_, new.total_weight_ = np.nan, [np.nan], 0.0
+        new.converged_, new.stop_reason_, new.n_iter_, new.events_ = True, "known parameters", 0, ()
+        return new
 
     # --- the problem ------------------------------------------------------------------------------------------
     @property
