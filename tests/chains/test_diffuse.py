@@ -127,8 +127,8 @@ def test_nothing_unknown_is_the_dense_gaussian_itself(rng):
 @pytest.mark.slow  # compiling takes ten seconds and more where it was not done before
 @pytest.mark.parametrize("n_columns", [1, 2])
 def test_compiled_passes_equal_the_plain_ones(rng, n_columns):
-    system = random_system(rng, 700, n_columns, 3, 2, varying=True)  # shorter series are not compiled for
-    y = observations(rng, 700, n_columns, 0.3)
+    system = random_system(rng, 400, n_columns, 3, 2, varying=True)  # shorter series are not compiled for
+    y = observations(rng, 400, n_columns, 0.3)
     fast = smoothed(system, y)
     with without_kernels():
         plain = smoothed(system, y)

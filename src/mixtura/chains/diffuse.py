@@ -37,7 +37,7 @@ __all__ = ["DiffuseFilter", "DiffuseSmoother", "StateSpace", "filtered", "smooth
 
 _KERNELS = "mixtura.kernels.diffuse"
 # Rows from which compiling pays: a plain row takes some fifty microseconds a pass, and a fit a hundred passes and more.
-_LONG = 600
+_LONG = 300
 
 
 @dataclass(frozen=True)
@@ -203,8 +203,7 @@ def smoothed(system: StateSpace, y: Array, *, states: bool = True) -> DiffuseSmo
     """
     flat, turned = _independent(system, y)
     forward = _forward(flat, turned, states=states)
-    run = _pass("backward", len(y)) or diffuse_passes.backward
-    back = run(
+    back = diffuse_passes.backward(
         flat.design,
         flat.transition,
         forward.innovation,
@@ -217,18 +216,18 @@ def smoothed(system: StateSpace, y: Array, *, states: bool = True) -> DiffuseSmo
         forward.covariance,
         forward.spread,
         states,
+        _fast("backward", len(y)),
     )
     return DiffuseSmoother(forward, *back)
 
 
-def _pass(name: str, n_rows: int) -> Callable[..., Any] | None:
+def _fast(name: str, n_rows: int) -> Callable[..., Any] | None:
     return compiled(_KERNELS, name) if n_rows >= _LONG else None
 
 
 def _forward(system: StateSpace, y: Array, *, states: bool) -> DiffuseFilter:
     size = len(system.transition)
-    run = _pass("forward", len(y)) or diffuse_passes.forward
-    found = run(
+    found = diffuse_passes.forward(
         y,
         system.design,
         system.noise,
@@ -238,6 +237,7 @@ def _forward(system: StateSpace, y: Array, *, states: bool) -> DiffuseFilter:
         np.zeros((size, size)) if system.known is None else np.array(system.known, dtype=np.float64),
         np.array(system.spread, dtype=np.float64).reshape(-1, size),
         states,
+        _fast("forward", len(y)),
     )
     return DiffuseFilter(float(found[0]), *found[1:])
 

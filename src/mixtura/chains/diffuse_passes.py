@@ -1,15 +1,17 @@
-"""The two passes of an exact diffuse Kalman smoother, in the words that Numba compiles as they stand.
+"""The two passes of an exact diffuse Kalman smoother.
 
 Observations of a row come one at a time (their noise is independent), so no matrix is inverted and a missing one is left out.
 What is not known at all of the state is held as a factor B of its covariance's unbounded part, P_inf = B'B: each observation that tells
 something of it takes one row from B by a reflection, so the number of directions that are still unknown is counted, not guessed from a
 matrix that ought to be singular.
 
-These are functions of arrays alone: :mod:`mixtura.chains.diffuse` says what they mean, :mod:`mixtura.kernels.diffuse` compiles them.
+:mod:`mixtura.chains.diffuse` says what the arrays mean. Rows in which nothing is unknown any more, all but the first few, may be left to
+the compiled passes of :mod:`mixtura.kernels.diffuse`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ def forward(
     known: Array,
     spread: Array,
     kept: bool,
+    fast: Callable[..., Any] | None = None,
 ) -> tuple[Any, ...]:
     """Filter rows y (B, p); see `mixtura.chains.diffuse.filtered` for what is returned."""
     n_rows, n_columns = y.shape
@@ -46,15 +49,18 @@ def forward(
     filtered, filtered_covariances = np.zeros((rows, size)), np.zeros((rows, size, size))
     a, p, b = mean.copy(), known.copy(), spread.copy()
     left, evidence, reach = spread.shape[0], 0.0, np.sum(spread**2, axis=0)
-    turned = np.ascontiguousarray(transition.T)
+    turned, seen = np.ascontiguousarray(transition.T), ~np.isnan(y)
     for t in range(n_rows):
         left_at[t] = left
+        if fast is not None and left == 0:
+            held = (means, covariances, filtered, filtered_covariances)
+            system = (y, design, noise, transition, state_noise)
+            evidence += fast(t, *system, a, p, innovation, variance, gain, kept, *held)
+            break
         if kept:
             means[t], covariances[t] = a, p
             spreads[t, :left] = b[:left]
-        for i in range(n_columns):
-            if np.isnan(y[t, i]):
-                continue
+        for i in np.flatnonzero(seen[t]):
             z = design[min(t, design.shape[0] - 1), i]
             v = y[t, i] - np.dot(z, a)
             m = np.dot(p, z)
@@ -70,11 +76,7 @@ def forward(
                     a += gain[t, i] * v
                     crossed = np.outer(gain[t, i], m)
                     p += np.outer(gain[t, i], gain[t, i]) * f - crossed - crossed.T
-                    # A reflection that turns `told` into the first axis; the rows after the first are what is left.
-                    told[0] += np.sqrt(amount) if told[0] > 0 else -np.sqrt(amount)
-                    b[:left] -= np.outer(told, np.dot(told, b[:left])) * (2.0 / np.dot(told, told))
-                    left -= 1
-                    b[0] = b[left]
+                    left = _fewer(b, left, told)
                     evidence -= 0.5 * np.log(amount)
                     continue
             if f > 0:
@@ -112,6 +114,18 @@ def forward(
     )
 
 
+def _fewer(b: Array, left: int, told: Array) -> int:
+    """Take the direction `told` from the first rows of b, in place, and return how many are left.
+
+    A reflection turns it into the first axis; the rows after the first are what is left.
+    """
+    axis = told.copy()
+    axis[0] += np.copysign(np.linalg.norm(told), told[0])
+    b[:left] -= np.outer(axis, axis @ b[:left]) * (2.0 / (axis @ axis))
+    b[0] = b[left - 1]
+    return left - 1
+
+
 def backward(
     design: Array,
     transition: Array,
@@ -125,6 +139,7 @@ def backward(
     covariances: Array,
     spreads: Array,
     kept: bool,
+    fast: Callable[..., Any] | None = None,
 ) -> tuple[Array, ...]:
     """Smooth what `forward` found; see `mixtura.chains.diffuse.smoothed` for what is returned."""
     n_rows, n_columns = innovation.shape
@@ -136,16 +151,19 @@ def backward(
     r0, r1 = np.zeros(size), np.zeros(size)
     n0, n1, n2 = np.zeros((size, size)), np.zeros((size, size)), np.zeros((size, size))
     turned, identity = np.ascontiguousarray(transition.T), np.eye(size)
-    for back in range(n_rows):
-        t = n_rows - 1 - back
+    rest = n_rows
+    if fast is not None:
+        rest = int(np.count_nonzero(left_at[:-1]))  # rows before which something is unknown come first
+        found = (noise_pull, noise_told, state_pull, state_told, smooth, smooth_covariances)
+        fast(rest, design, turned, innovation, variance, gain, means, covariances, kept, r0, n0, *found)
+    for t in range(rest - 1, -1, -1):
         diffuse = left_at[t] > 0
         state_pull[t], state_told[t] = r0, n0
         r0, n0 = np.dot(turned, r0), np.dot(np.dot(turned, n0), transition)
         if diffuse:
             r1, n1 = np.dot(turned, r1), np.dot(np.dot(turned, n1), transition)
             n2 = np.dot(np.dot(turned, n2), transition)
-        for j in range(n_columns):
-            i = n_columns - 1 - j
+        for i in range(n_columns - 1, -1, -1):
             v, f = innovation[t, i], variance[t, i]
             if np.isnan(v) or (unbounded[t, i] == 0 and f <= 0):
                 continue
