@@ -15,19 +15,16 @@ __all__ = ["backward", "forward", "transpose"]
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _jit = numba.njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
-_TILE = 8
 _HUGE = 1e300
 
 
 @_jit
 def transpose(wide, tall):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - compiled
-    """Write (K, B) into (B, K), tile by tile."""
+    """Write (K, B) into (B, K)."""
     n_components, n_rows = wide.shape
-    for start in range(0, n_rows, _TILE):
-        stop = min(start + _TILE, n_rows)
+    for t in range(n_rows):
         for k in range(n_components):
-            for t in range(start, stop):
-                tall[t, k] = wide[k, t]
+            tall[t, k] = wide[k, t]
 
 
 @_jit
@@ -94,17 +91,17 @@ def backward(likelihood, transposed, first, last, weight, inverse, filtered, ahe
         if last[t]:
             for j in range(n_components):
                 ahead[j] = 1.0
+        factor = inverse[t]
+        for j in range(n_components):
+            here[j] *= ahead[j] * factor
         total, peak = 0.0, 0.0  # a sum in the place of a maximum, which is not taken several at a time
         for j in range(n_components):
-            out[j] = before[j] * ahead[j]
-            total += out[j]
+            total += before[j] * ahead[j]
             peak += ahead[j]
         share = weight[t] / total
         largest = max(largest, peak / total) if total > 0.0 and peak < _HUGE else math.inf
-        factor = inverse[t]
         for j in range(n_components):
-            out[j] *= share
-            here[j] *= ahead[j] * factor
+            out[j] = before[j] * ahead[j] * share
         if first[t]:
             for j in range(n_components):
                 here[j] = 0.0

@@ -109,7 +109,8 @@ def chunks(n_rows: int, n_components: int) -> list[slice]:
     (13, True)
     """
     size = min(max(_CHUNK_BYTES // (8 * n_components), _FEWEST), _MOST)
-    size = -(-max(size, isqrt(n_rows)) // _LINE) * _LINE
+    # An odd number of cache lines: with powers of two the columns of a block would all lie in the same few lines.
+    size = (max(size, isqrt(n_rows)) // _LINE | 1) * _LINE
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
