@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Batch
-from mixtura.structures import DirichletMarkovMode, Markov, SemiMarkov
+from mixtura.structures import DirichletMarkovMode, GroupedChain, InputOutputChain, Markov, SemiMarkov
 from mixtura.structures.durations import FreeDurations
 from mixtura.structures.moves import FreeMoves, KnownMoves, SharedMoves, banded, left_right
 from mixtura.structures.starts import FreeStart, KnownStart, StationaryStart, stationary
@@ -150,6 +150,34 @@ def test_a_start_that_breaks_the_law_is_moved_to_it():
     np.testing.assert_allclose(np.diag(chain.transition), 0.6)
     chain = Markov(np.full(3, 1 / 3), skew, start=StationaryStart())
     np.testing.assert_allclose(chain.initial @ skew, chain.initial, atol=1e-14)
+
+
+def test_states_have_no_order_where_all_that_is_said_is_the_same_for_all():
+    even, uneven = np.full(3, 1 / 3), np.array([0.2, 0.5, 0.3])
+    without = {
+        "free": Markov(uneven, EVEN),
+        "known start, even": Markov(even, EVEN, start=KnownStart()),
+        "stationary": Markov(uneven, EVEN, start=StationaryStart()),
+        "staying": Markov(uneven, EVEN, moves=TiedMoves(equal_staying(3))),
+        "no staying": SemiMarkov(Markov(uneven, (1 - np.eye(3)) / 2), FreeDurations(np.full((3, 4), 0.2))),
+        "even prior": DirichletMarkovMode(Markov(uneven, EVEN), 2.0, 1.5 + np.eye(3)),
+        "covariates": InputOutputChain()(Markov(uneven, EVEN), 1),
+        "groups": GroupedChain()(Markov(uneven, EVEN), 0),
+    }
+    ordered = {
+        "left-right": Markov(np.array([1.0, 0, 0]), left_right(3)),
+        "known start": Markov(uneven, EVEN, start=KnownStart()),
+        "known": Markov(uneven, EVEN, moves=KnownMoves(KNOWN)),
+        "shared": Markov(uneven, EVEN, moves=SharedMoves([0, 1, 0])),
+        "classes": Markov(uneven, EVEN, moves=TiedMoves(SYMMETRIC)),
+        "banded": SemiMarkov(Markov(uneven, banded(3)), FreeDurations(np.full((3, 4), 0.2))),
+        "ages": SemiMarkov(Markov(uneven, EVEN), FreeDurations([[0.2, 1.0], [0.2, 0.5], [0.2, 0.5]])),
+        "prior": DirichletMarkovMode(Markov(uneven, EVEN), [2.0, 1.0, 1.0], 1.5),
+        "covariates": InputOutputChain()(Markov(uneven, banded(3)), 1),
+        "groups": GroupedChain()(Markov(uneven, banded(3)), 0),
+    }
+    assert [name for name, one in without.items() if not one.exchangeable] == []
+    assert [name for name, one in ordered.items() if one.exchangeable] == []
 
 
 def test_states_taken_keep_their_laws():

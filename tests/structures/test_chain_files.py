@@ -1,4 +1,4 @@
-"""Every structure in time goes into a model file and comes back."""
+"""Every structure in time goes into a model file and comes back, and may have its states in another order."""
 
 import numpy as np
 import pytest

@@ -27,6 +27,7 @@ from scipy.special import digamma, gammaln
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.structures.markov import Markov
+from mixtura.structures.moves import alike
 
 if TYPE_CHECKING:
     from mixtura.protocols import Array
@@ -52,6 +53,11 @@ class _WithPrior(Markov):
         self.prior_initial = np.broadcast_to(np.asarray(prior_initial, dtype=np.float64), (size,)).copy()
         self.prior_moves = np.broadcast_to(np.asarray(prior_moves, dtype=np.float64), (size, size)).copy()
         self.open_initial, self.open_moves = self.initial > 0, self.transition > 0
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether states have no order: pseudo-counts are the same for all, too."""
+        return super().exchangeable and alike(self.prior_initial) and alike(self.prior_moves)
 
     def _simplexes(self, initial: Array, moves: Array) -> Array:
         """A table (K,) and (K, K) of which each simplex's own cells count, as simplexes (1 + R, K)."""

@@ -48,7 +48,7 @@ from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.grouped_paths import GroupedPaths
 from mixtura.structures.markov import Markov, stationary
-from mixtura.structures.moves import FreeMoves, still_possible
+from mixtura.structures.moves import FreeMoves, alike, still_possible
 from mixtura.structures.starts import FreeStart, StartLaw
 from mixtura.structures.varying import smooth_varying
 
@@ -109,6 +109,11 @@ class GroupedMarkov(GroupedPaths):
 
     def __repr__(self) -> str:
         return f"GroupedMarkov(K={self.n_components}, concentration={np.round(self.concentration, 3)})"
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether states have no order: what is possible is the same for all."""
+        return alike(self._possible) and alike(self.initial > 0 if self.start.learnt else self.initial)
 
     @property
     def n_components(self) -> int:

@@ -37,7 +37,7 @@ from mixtura.statistics import Statistics
 from mixtura.structures.concomitant import Concomitant
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.markov import Markov
-from mixtura.structures.moves import still_possible
+from mixtura.structures.moves import alike, still_possible
 from mixtura.structures.sequential import ChainPaths, WithoutPriors
 from mixtura.structures.varying import smooth_varying
 
@@ -123,6 +123,11 @@ class InputOutputMarkov(ChainPaths, WithoutPriors):
 
     def __repr__(self) -> str:
         return f"InputOutputMarkov(K={self.n_components}, Q={self.n_covariates})"
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether states have no order: what is possible is the same for all."""
+        return alike(self.possible) and (self.initial.ndim == 2 or alike(self.initial > 0))
 
     @property
     def n_components(self) -> int:

@@ -28,7 +28,7 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.messages import smooth
-from mixtura.structures.moves import FreeMoves, MoveLaw, still_possible
+from mixtura.structures.moves import FreeMoves, MoveLaw, alike, still_possible
 from mixtura.structures.sequential import ChainPaths
 from mixtura.structures.starts import FreeStart, StartLaw, stationary
 
@@ -94,6 +94,12 @@ class Markov(ChainPaths):
     def exact(self) -> bool:
         """Whether the M-step is an exact maximum."""
         return self.start.exact(self.moves)
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether states have no order: what is possible, known and tied is the same for all."""
+        known = self.initial if not self.start.learnt and self.start.conjugate else self.initial > 0
+        return self.moves.exchangeable and alike(self.transition > 0) and alike(known)
 
     @property
     def n_components(self) -> int:

@@ -13,7 +13,16 @@ import numpy as np
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
 
-__all__ = ["FreeMoves", "KnownMoves", "MoveLaw", "SharedMoves", "banded", "left_right", "still_possible"]
+__all__ = [
+    "FreeMoves",
+    "KnownMoves",
+    "MoveLaw",
+    "SharedMoves",
+    "alike",
+    "banded",
+    "left_right",
+    "still_possible",
+]
 
 # Least probability of what is possible.
 _SMALLEST = 1e-300
@@ -30,6 +39,11 @@ class MoveLaw(Protocol):
     @property
     def conjugate(self) -> bool:
         """Whether its free probabilities are simplexes apart from each other, so that Dirichlet laws stay Dirichlet laws."""
+        ...
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether it says the same of all states."""
         ...
 
     def n_parameters(self, transition: Array) -> int:
@@ -75,6 +89,20 @@ def over_sums(count: Array, current: Array) -> Array:
     return np.where(total > 0, count / np.where(total > 0, total, 1.0), current)
 
 
+def alike(table: Array) -> bool:
+    """Whether a table (K, K) or (K,) is the same in any order of the states: one value for staying, one for moving.
+
+    Examples
+    --------
+    >>> alike(np.eye(3)), alike(np.array([[1, 1], [0, 1]]))
+    (True, False)
+    """
+    if table.ndim == 1:
+        return bool((table == table[0]).all())
+    own = np.eye(len(table), dtype=bool)
+    return bool((table[own] == table[0, 0]).all() and (len(table) == 1 or (table[~own] == table[0, 1]).all()))
+
+
 def still_possible(new: Array, old: Array) -> Array:
     """Probabilities that were positive, kept from underflowing to zero: zeros say what is impossible.
 
@@ -91,6 +119,11 @@ class FreeMoves:
 
     exact = True
     conjugate = True
+
+    @property
+    def exchangeable(self) -> bool:
+        """Yes."""
+        return True
 
     def n_parameters(self, transition: Array) -> int:
         """Those that may be positive, less one in each simplex that has any."""
@@ -160,6 +193,11 @@ class KnownMoves(FreeMoves):
             )
             raise InvalidParameterError(msg)
 
+    @property
+    def exchangeable(self) -> bool:
+        """Where what is known is the same for all."""
+        return alike(np.where(np.isnan(self.known), -1.0, self.known))
+
     def counted(self, table: Array) -> Array:
         """Where entries are free."""
         return np.where(np.isnan(self.known), table, 0.0)
@@ -208,6 +246,11 @@ class SharedMoves(FreeMoves):
 
     def __init__(self, groups: Array | list[int]) -> None:
         self.groups = np.asarray(groups, dtype=np.intp)
+
+    @property
+    def exchangeable(self) -> bool:
+        """Where all are one group, or each its own."""
+        return len(np.unique(self.groups)) in (1, len(self.groups))
 
     def _numbered(self) -> tuple[Array, Array]:
         """First state of each group, and the groups numbered from 0."""

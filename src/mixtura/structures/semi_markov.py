@@ -87,6 +87,13 @@ class SemiMarkov(SemiPaths):
         return self.chain.exact
 
     @property
+    def exchangeable(self) -> bool:
+        """Whether states have no order: moves and durations that are possible are the same for all."""
+        hazard = self.durations.hazard
+        kinds = np.where(hazard > 0, 1, 0) + np.where(hazard < 1, 2, 0)
+        return self.chain.exchangeable and bool((kinds == kinds[0]).all())
+
+    @property
     def n_components(self) -> int:
         """K, number of states."""
         return self.chain.n_components

@@ -21,7 +21,7 @@ import numpy as np
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
-from mixtura.structures.moves import FreeMoves
+from mixtura.structures.moves import FreeMoves, alike
 
 __all__ = ["TiedMoves", "equal_staying"]
 
@@ -53,6 +53,11 @@ class TiedMoves(FreeMoves):
         if self.classes.ndim != 2 or len(self.classes) != self.classes.shape[1]:
             msg = f"Tied moves: classes has shape {self.classes.shape}; expected a square table, a number for each move."
             raise InvalidParameterError(msg)
+
+    @property
+    def exchangeable(self) -> bool:
+        """Where classes are those of staying and of moving."""
+        return alike(self.classes)
 
     def _numbered(self, possible: Array) -> tuple[Array, Array]:
         """Class of each entry, (K, K), and how many entries each row has of each class, (K, G); impossible ones have none."""
