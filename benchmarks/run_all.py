@@ -27,6 +27,7 @@ SCRIPTS = (
     "interval_coverage",
     "shopper",
     "kalman",
+    "structural",
     "tree_levels",
 )
 
