@@ -192,6 +192,12 @@ Over = Annotated[
         help="Phases by how often customers come and what for (types), how often (visits), or auto."
     ),
 ]
+Moves = Annotated[
+    str,
+    typer.Option(
+        help="Chances of moving of each customer (own), of all (common), or whichever foresees more (auto)."
+    ),
+]
 Types = Annotated[str | None, typer.Option(help="How many basket types: 20, or 5..20 to choose from by BIC.")]
 Phases = Annotated[str | None, typer.Option(help="How many phases: 5, or 2..8 to choose from.")]
 PhaseCriterion = Annotated[
@@ -306,6 +312,7 @@ def journeys(
     top_items: TopItems = None,
     period: Period = None,
     over: Over = "auto",
+    moves: Moves = "auto",
     types: Types = None,
     phases: Phases = None,
     criterion: PhaseCriterion = "forecast",
@@ -342,6 +349,7 @@ def journeys(
         top_items=top_items,
         period=period,
         over=over,
+        moves=moves,
         types=types,
         phases=phases,
         criterion=criterion,

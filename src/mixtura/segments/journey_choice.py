@@ -22,16 +22,27 @@ from mixtura.inference.stopping import catch_interrupt
 from mixtura.protocols import Batch
 from mixtura.segments.evaluation import clustered_mean
 from mixtura.segments.journey_grid import Grid
-from mixtura.segments.journey_phases import Design, Phases, fit_phases
+from mixtura.segments.journey_phases import Design, Phases, fit_phases, with_own_moves
 from mixtura.segments.sweep import PATIENCE, Level, Report, Sweep, quiet
 
-__all__ = ["FORECAST", "PHASES", "Candidates", "check_phase_criterion", "choose_phases", "log_contents"]
+__all__ = [
+    "AUTO",
+    "FORECAST",
+    "MOVES",
+    "PHASES",
+    "Candidates",
+    "check_phase_criterion",
+    "choose_phases",
+    "log_contents",
+]
 
 PHASES = Level("phases", "n_phases", "customers", tuple(range(1, 9)))
-FORECAST = "forecast"
+FORECAST, AUTO = "forecast", "auto"
+MOVES = (AUTO, "common", "own")
 CRITERIA = (FORECAST, "bic", "aic", "icl")
 # Customers on whom sizes are compared, drawn at random where there are more: the chosen chain is fitted to all.
 MOST_CUSTOMERS = 1000
+TOL = 1e-3  # nats per row: numbers of phases differ by more
 LEAST_PERIODS = 4  # before the split, for some of them to be foreseen from the others
 STRENGTH = 5.0  # baskets that a phase's mix counts for beside a customer's own
 
@@ -48,11 +59,14 @@ class Candidates:
         By what phases may differ.
     criterion : {"forecast", "bic", "aic", "icl"}
         What decides.
+    moves : {"auto", "common", "own"}
+        Whether each customer has own chances of moving: where they foresee more by a standard error, never, or always.
     """
 
     numbers: tuple[int, ...]
     designs: tuple[Design, ...]
     criterion: str
+    moves: str = AUTO
 
 
 def check_phase_criterion(criterion: str) -> None:
@@ -94,7 +108,7 @@ def log_contents(scores: np.ndarray, prior: np.ndarray, own: np.ndarray, strengt
 
 def choose_phases(
     grid: Grid, rows: np.ndarray, log_profiles: np.ndarray, tried: Candidates, *, seed: int, report: Report
-) -> tuple[Phases, Sweep]:
+) -> tuple[Phases, Sweep, dict[str, Any] | None]:
     """Try every number of phases and design, choose, and fit the chosen chain to all customers.
 
     Parameters
@@ -118,9 +132,10 @@ def choose_phases(
         The chosen chain.
     sweep : Sweep
         What was tried, with its best.
+    own_moves : dict or None
+        ``{"used", "gain", "gain_se"}``: what chances of moving of each customer gain in nats per customer and period.
     """
     pairs = [(design, number) for design in tried.designs for number in tried.numbers]
-    fitted: list[tuple[Design, int]] = []
     n_later = max(1, round(0.2 * grid.n_train))
     some, some_rows = _some(grid, rows, seed)
     foreseeing = grid.n_train >= LEAST_PERIODS and len(some.customers) > 1
@@ -128,26 +143,27 @@ def choose_phases(
     early = replace(some, n_train=some.n_train - n_later) if criterion == FORECAST else some
     judge = _Judge(early, some.n_train, some_rows, log_profiles)
     found: list[dict[str, Any]] = []
+    fitted: list[Phases] = []
     with catch_interrupt() as interruption, quiet():
-        for done, (design, number) in enumerate(pairs if len(pairs) > 1 else []):
+        for done, (design, number) in enumerate(pairs):
             if _turned([row for row in found if row["design"] == design.key], criterion):
                 continue
             report("phases", done, len(pairs), f"{number} phase{'s' if number > 1 else ''} by {design.key}")
             begun = clock.perf_counter()
-            phases = fit_phases(early, some_rows, design, number, seed)
+            phases = fit_phases(early, some_rows, design, number, seed, tol=TOL)
             if found and phases.model.stop_reason_ == "interrupted":
                 break
             found.append(_row(phases, judge, clock.perf_counter() - begun))
-            fitted.append((design, number))
+            fitted.append(phases)
             if interruption.pressed:
                 break
-        best = _best(found, criterion, judge) if found else 0
-        design, number = (fitted or pairs)[best]
+        best = _best(found, criterion, judge)
+        design, number = fitted[best].design, fitted[best].n_phases
         report("phases", len(pairs), len(pairs), f"{number} phase{'s' if number > 1 else ''}, all customers")
-        begun = clock.perf_counter()
+        own = None if interruption.pressed else _own_moves(fitted[best], judge, tried.moves)
         chosen = fit_phases(grid, rows, design, number, seed)
-    if not found:
-        found = [_row(chosen, _Judge(grid, grid.n_train, rows, log_profiles), clock.perf_counter() - begun)]
+        if own is not None and own["used"]:
+            chosen = with_own_moves(chosen)
     table = tuple({key: value for key, value in row.items() if key != "forecasts"} for row in found)
     sweep = Sweep(
         table,
@@ -157,7 +173,21 @@ def choose_phases(
         interrupted=interruption.pressed,
         criterion=criterion,
     )
-    return chosen, sweep
+    return chosen, sweep, own
+
+
+def _own_moves(phases: Phases, judge: _Judge, moves: str) -> dict[str, Any] | None:
+    """What chances of moving of each customer would gain, and whether they are used; None where nothing says so."""
+    if phases.n_phases < 2 or (moves != AUTO and not judge.rows.size):
+        return (
+            None if moves != "own" or phases.n_phases < 2 else {"used": True, "gain": None, "gain_se": None}
+        )
+    if not judge.rows.size:
+        return None
+    own = with_own_moves(phases)
+    gain, error = clustered_mean(judge(own) - judge(phases), judge.owners)
+    used = {AUTO: gain > error, "own": True, "common": False}[moves]
+    return {"used": bool(used), "gain": gain, "gain_se": error}
 
 
 class _Judge:

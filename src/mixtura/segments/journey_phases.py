@@ -19,12 +19,15 @@ from mixtura.components import DirichletMultinomial, NegativeBinomial, Product
 from mixtura.models.hmm import HMM
 from mixtura.protocols import Batch, Encoding
 from mixtura.segments.journey_grid import Grid
+from mixtura.structures import GroupedChain
 
-__all__ = ["DESIGNS", "TYPES", "VISITS", "Design", "Phases", "fit_phases"]
+__all__ = ["DESIGNS", "TYPES", "VISITS", "Design", "Phases", "fit_phases", "with_own_moves"]
 
 # Nats per row: phases are read by people, and no digit that they see depends on more.
 TOL = 1e-4
 MAX_ITER = 300
+MAX_ITER_OWN = 60  # own moves are learnt slowly, and nothing that is foreseen changes any more
+TINY = 1e-5  # a move that nobody made may still be made
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,13 @@ class Phases:
         return np.asarray(law.components.log_prob(law.components.encode(columns, law.encoding)))
 
     @cached_property
+    def _filter(self) -> Any:
+        return self._law.filtered(self.scores, _batch(self.grid.lengths))
+
+    @property
     def filtered(self) -> np.ndarray:
         """Probability of each phase given the rows up to this one, shape (R, K)."""
-        return np.asarray(self._law.filtered(self.scores, _batch(self.grid.lengths)).probabilities.T)
+        return np.asarray(self._filter.probabilities.T)
 
     @cached_property
     def foreseen(self) -> np.ndarray:
@@ -146,7 +153,7 @@ class Phases:
 
     def ahead(self, n_periods: int = 1) -> np.ndarray:
         """Probability of each phase so many periods after the last one, shape (H, K)."""
-        return np.asarray(self.now @ np.linalg.matrix_power(self.moves, n_periods))
+        return np.array([self._law.forecast(belief, n_periods)[-1] for belief in self._filter.belief])
 
     @cached_property
     def mixes(self) -> np.ndarray:
@@ -173,7 +180,9 @@ class Phases:
         return self.model._model().structure
 
 
-def fit_phases(grid: Grid, rows: np.ndarray, design: Design, number: int, seed: int) -> Phases:
+def fit_phases(
+    grid: Grid, rows: np.ndarray, design: Design, number: int, seed: int, *, tol: float = TOL
+) -> Phases:
     """Fit a chain to the rows before the split.
 
     Parameters
@@ -188,6 +197,8 @@ def fit_phases(grid: Grid, rows: np.ndarray, design: Design, number: int, seed: 
         K.
     seed : int
         Of the start.
+    tol : float
+        Nats per row that may remain to be gained.
 
     Returns
     -------
@@ -195,13 +206,41 @@ def fit_phases(grid: Grid, rows: np.ndarray, design: Design, number: int, seed: 
         The phase of most visits first.
     """
     model: Any = HMM(
-        Product(design.blocks(rows.shape[1] - 1)), number, tol=TOL, max_iter=MAX_ITER, random_state=seed
+        Product(design.blocks(rows.shape[1] - 1)), number, tol=tol, max_iter=MAX_ITER, random_state=seed
     )
     model.fit(design.rows(rows)[grid.learnt], grid.learnt_lengths)
     order = np.argsort(-np.asarray(model.components_["visits"].mean).ravel(), kind="stable")
     model._components = model._components.take(order)
     model._structure = model._structure.take(order)
     return Phases(model, design, rows, grid)
+
+
+def with_own_moves(phases: Phases) -> Phases:
+    """The same phases, learnt on with chances of moving for each customer, shrunk to those of all.
+
+    Parameters
+    ----------
+    phases : Phases
+        With moves in common.
+
+    Returns
+    -------
+    Phases
+        Its `moves` are those of the population.
+    """
+    start, moves = np.maximum(phases.start, TINY), np.maximum(phases.moves, TINY)
+    model: Any = HMM(
+        phases.model.components_,
+        phases.n_phases,
+        startprob=start / start.sum(),
+        transmat=moves / moves.sum(axis=1, keepdims=True),
+        chain=GroupedChain(),
+        tol=TOL,
+        max_iter=MAX_ITER_OWN,
+    )
+    grid = phases.grid
+    model.fit(phases.design.rows(phases.rows)[grid.learnt], grid.learnt_lengths)
+    return Phases(model, phases.design, phases.rows, grid)
 
 
 def _batch(lengths: np.ndarray) -> Batch:

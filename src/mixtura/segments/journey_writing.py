@@ -54,7 +54,7 @@ def write_journeys(found: Journeys, target: Path, *, csv: bool, overwrite: bool,
     content = output.plain(found.results)
     tables = {"customers": found.customer_table(), "journeys": found.history_table()}
     with output.new_folder(target, overwrite=overwrite) as folder:
-        for name, model in (("types", found.types), ("model", found.household)):
+        for name, model in (("phases", found.model), ("types", found.types), ("model", found.household)):
             model.save(folder / f"{name}.mixtura")
         for name, table in tables.items():
             output.write_table(table, folder / f"{name}.parquet")

@@ -27,7 +27,15 @@ from mixtura.segments import output
 from mixtura.segments.baskets import check_test_fraction
 from mixtura.segments.header import header
 from mixtura.segments.journey_checks import Types, calibration, validation
-from mixtura.segments.journey_choice import FORECAST, PHASES, Candidates, check_phase_criterion, choose_phases
+from mixtura.segments.journey_choice import (
+    AUTO,
+    FORECAST,
+    MOVES,
+    PHASES,
+    Candidates,
+    check_phase_criterion,
+    choose_phases,
+)
 from mixtura.segments.journey_grid import Grid, make_grid
 from mixtura.segments.journey_phases import DESIGNS, VISITS, fit_phases
 from mixtura.segments.journey_result import Journeys
@@ -43,7 +51,6 @@ LARGEST_SEED = 2**32 - 1
 BASKET_TYPES = Level("types", "n_types", "baskets", MISSIONS.usual)
 MOST_TYPES = 20
 MANY_BASKETS = 20_000  # from here on the usual search would end at the most types anyway
-ANY = "auto"
 
 
 def journey_transactions(
@@ -66,7 +73,8 @@ def journey_transactions(
     rare: str = "other",
     top_items: int | None = None,
     period: str | float | None = None,
-    over: str = ANY,
+    over: str = AUTO,
+    moves: str = AUTO,
     n_types: int | Iterable[int] | None = None,
     n_phases: int | Iterable[int] | None = None,
     criterion: str = FORECAST,
@@ -112,6 +120,9 @@ def journey_transactions(
         days; ten equal parts of numbers.
     over : {"auto", "types", "visits"}
         By what phases may differ: how often customers come and what for (basket types), how often alone, or whichever foresees more.
+    moves : {"auto", "common", "own"}
+        Whether each customer has own chances of moving from phase to phase, shrunk to those of all: where they foresee more, never, or
+        always.
     n_types : int or iterable of int, optional
         Number of basket types, or the numbers to choose from by BIC; by default 20, or fewer where there are fewer than 20,000 baskets.
     n_phases : int or iterable of int, optional
@@ -190,9 +201,10 @@ def journey_transactions(
     """
     report = progress or _silent
     check_phase_criterion(criterion)
-    if over not in (ANY, *DESIGNS):
-        message = f"over={over!r} is not known. {did_you_mean(str(over), (ANY, *DESIGNS))}"
-        raise InvalidParameterError(message)
+    for name, value_, known in (("over", over, (AUTO, *DESIGNS)), ("moves", moves, MOVES)):
+        if value_ not in known:
+            message = f"{name}={value_!r} is not known. {did_you_mean(str(value_), known)}"
+            raise InvalidParameterError(message)
     seed = _seed(random_state)
     check_test_fraction(test_fraction)
     target = None if out is None else Path(out)
@@ -240,6 +252,7 @@ def journey_transactions(
         "top_items": top_items,
         "period": period,
         "over": over,
+        "moves": moves,
         "n_types": None if n_types is None else schedule(n_types, grid.n_train_baskets, BASKET_TYPES),
         "n_phases": None if n_phases is None else list(numbers),
         "criterion": criterion,
@@ -247,7 +260,7 @@ def journey_transactions(
         "random_state": seed,
         "anonymous": bool(anonymous),
     }
-    found = _learn(grid, command, Candidates(numbers, _designs(over, criterion), criterion), report)
+    found = _learn(grid, command, Candidates(numbers, _designs(over, criterion), criterion, moves), report)
     if target is not None:
         found = write_journeys(found, target, csv=csv, overwrite=overwrite, report=report)
     _warn(found)
@@ -268,7 +281,7 @@ def _learn(grid: Grid, command: dict[str, Any], tried: Candidates, report: Repor
     begun = clock.perf_counter()
     with np.errstate(divide="ignore"):
         log_profiles = np.maximum(np.log(types.population.profiles_), -700.0)
-    phases, sweep_of = choose_phases(grid, rows_of, log_profiles, tried, seed=seed, report=report)
+    phases, sweep_of, own = choose_phases(grid, rows_of, log_profiles, tried, seed=seed, report=report)
     command["seconds_phases"] = clock.perf_counter() - begun
     report("trust", 0, 1, "later periods")
     with quiet():
@@ -287,7 +300,12 @@ def _learn(grid: Grid, command: dict[str, Any], tried: Candidates, report: Repor
         notes.append("The run was interrupted; these are the results so far.")
     head = header(grid.baskets, grid.n_train_baskets, command=command, version=__version__, notes=notes)
     results = assemble_journeys(
-        phases, sweep_of, types.population, head=head, checks=checks, anonymous=command["anonymous"]
+        phases,
+        sweep_of,
+        types.population,
+        head=head,
+        checks=checks | {"own_moves": own},
+        anonymous=command["anonymous"],
     )
     return Journeys(results, phases, types.population, types.household, None, sweep_of.interrupted)
 
@@ -329,7 +347,7 @@ def _types(grid: Grid, numbers: Sequence[int] | None, seed: int, report: Report)
 
 def _designs(over: str, criterion: str) -> tuple[Any, ...]:
     """By what phases may differ; criteria of fit do not compare models of different columns."""
-    if over != ANY:
+    if over != AUTO:
         return (DESIGNS[over],)
     return tuple(DESIGNS.values()) if criterion == FORECAST else (DESIGNS["types"],)
 

@@ -156,6 +156,27 @@ def drawing(
     }
 
 
+def _own(results: Any) -> list[str]:
+    """Whether each customer has own chances."""
+    own = results.part("own_moves")
+    if not own:
+        return []
+    gain, error = own.get("gain"), own.get("gain_se")
+    known = words.is_number(gain) and words.is_number(error)
+    about = (
+        f" ({words.number(gain, 3)} ± {words.number(error, 3)} nats per customer and {results.unit})"
+        if known
+        else ""
+    )
+    if own.get("used"):
+        return [
+            f"Every customer has own chances, shrunk to those of all, which are drawn; they foresee more{about}."
+        ]
+    return [
+        f"Own chances for each customer were tried and did not foresee more{about}, so all have the same."
+    ]
+
+
 def _free(
     x: float, bulge: float, y0: float, y1: float, taken: list[tuple[float, float]]
 ) -> tuple[float, float]:
@@ -186,4 +207,4 @@ def _sentences(results: Any, flows: Sequence[Sequence[float]]) -> list[str]:
         f"The largest stream expected by the next {unit} is from “{here}” to “{there}”: about "
         f"{words.count(round(value), 'customer')}, against {words.number(round(float(flows[j][i])))} the other way."
     )
-    return [text, stream]
+    return [text, stream, *_own(results)]
