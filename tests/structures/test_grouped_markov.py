@@ -27,7 +27,7 @@ from mixtura.structures import (
 )
 from mixtura.structures.grouped_markov import _newton
 from mixtura.structures.moves import KnownMoves
-from mixtura.structures.starts import KnownStart
+from mixtura.structures.starts import KnownStart, StationaryStart
 
 INITIAL = np.array([0.2, 0.5, 0.3])
 MOVES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
@@ -266,5 +266,10 @@ def test_what_has_no_prior_says_so():
             law.penalized(ChainPrior())
     with pytest.raises(InvalidParameterError, match="asked for with KnownMoves; expected"):
         GroupedChain()(Markov(INITIAL, MOVES, moves=KnownMoves(np.full((3, 3), np.nan))), 0)
-    with pytest.raises(InvalidParameterError, match="asked for with concentration"):
+    for setting in (GroupedChain(), InputOutputChain()):
+        with pytest.raises(
+            InvalidParameterError, match="asked for with StationaryStart; expected FreeMoves and FreeStart"
+        ):
+            setting(Markov(INITIAL, MOVES, start=StationaryStart()), 1)
+    with pytest.raises(InvalidParameterError, match="concentration is 0"):
         GroupedChain(0.0)(Markov(INITIAL, MOVES), 0)

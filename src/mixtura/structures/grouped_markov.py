@@ -47,9 +47,9 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.grouped_paths import GroupedPaths
-from mixtura.structures.markov import Markov, stationary
+from mixtura.structures.markov import Markov, refuse_laws, stationary
 from mixtura.structures.moves import FreeMoves, alike, still_possible
-from mixtura.structures.starts import FreeStart, StartLaw
+from mixtura.structures.starts import FreeStart, KnownStart, StartLaw
 from mixtura.structures.varying import smooth_varying
 
 __all__ = ["GroupedChain", "GroupedMarkov"]
@@ -316,16 +316,9 @@ class GroupedChain:
 
     def __call__(self, chain: Markov, n_covariates: int = 0) -> GroupedMarkov:
         """The structure whose population is `chain`."""
-        if type(chain.moves) is not FreeMoves or not self.concentration > 0:
-            found = (
-                f"concentration {self.concentration!r}"
-                if not self.concentration > 0
-                else type(chain.moves).__name__
-            )
-            msg = (
-                f"A grouped chain is asked for with {found}; expected a concentration above 0, and moves that are free (impossible ones "
-                "may be zero in the transition matrix)."
-            )
+        refuse_laws(chain, "GroupedChain", KnownStart)
+        if not self.concentration > 0:
+            msg = f"GroupedChain: concentration is {self.concentration!r}; expected a number above 0."
             raise InvalidParameterError(msg)
         return GroupedMarkov(
             self.concentration * chain.transition,

@@ -36,7 +36,7 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.concomitant import Concomitant
 from mixtura.structures.grouped import offsets_of
-from mixtura.structures.markov import Markov
+from mixtura.structures.markov import Markov, refuse_laws
 from mixtura.structures.moves import alike, still_possible
 from mixtura.structures.sequential import ChainPaths, WithoutPriors
 from mixtura.structures.varying import smooth_varying
@@ -342,6 +342,7 @@ class InputOutputChain:
 
     def __call__(self, chain: Markov, n_covariates: int) -> InputOutputMarkov:
         """The structure that begins as `chain`."""
+        refuse_laws(chain, "InputOutputChain")
         return InputOutputMarkov.from_chain(chain, n_covariates, starts=self.starts)
 
 

@@ -239,6 +239,25 @@ class Markov(ChainPaths):
         )
 
 
+def refuse_laws(chain: Markov, setting: str, *starts: type) -> None:
+    """Refuse what a setting would forget: laws of moves, and of starts but for those given and free ones.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the law.
+    """
+    moves, start = type(chain.moves), type(chain.start)
+    if moves is not FreeMoves or start not in (FreeStart, *starts):
+        found = moves if moves is not FreeMoves else start
+        allowed = "".join(f" or {one.__name__}" for one in starts)
+        msg = (
+            f"{setting} is asked for with {found.__name__}; expected FreeMoves and FreeStart{allowed}. Impossible moves may be zeros of "
+            "the transition matrix."
+        )
+        raise InvalidParameterError(msg)
+
+
 def pseudo_counts(prior: Any, n_components: int, default: float) -> tuple[Array, Array]:
     """Those of first states (K,) and of moves (K, K) that a prior says, or one number for all."""
     if prior is None:

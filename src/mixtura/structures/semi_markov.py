@@ -2,7 +2,8 @@ r"""Hidden semi-Markov chains: how long a state lasts has a law of its own.
 
 .. math:: p(k_1, d_1, k_2, d_2, \dots) = \pi_{k_1}p_{k_1}(d_1)\,A_{k_1 k_2}p_{k_2}(d_2)\cdots,
 
-with the last segment cut off by the end of the sequence ([1]_, [2]_). The first one begins with the sequence. Moves, where a
+with the last segment cut off by the end of the sequence ([1]_, [2]_). The first one begins with the sequence (a stationary start is
+that of segments). Moves, where a
 segment ends, are those of a Markov chain (free, known, with a prior) that usually has no staying; durations are objects
 (:mod:`mixtura.structures.durations`), and with geometric ones the whole is a Markov chain.
 
