@@ -290,6 +290,28 @@ def test_a_list_of_tables_is_tables_with_lengths(name):
     assert other.score([rows[:70], rows[70:]]) == one.score(rows, [70, 80])
 
 
+@pytest.mark.parametrize("kind", ["spherical", "diag", "full", "tied"])
+@pytest.mark.parametrize("seed", range(4))
+def test_hard_rows_end_in_a_model(kind, seed):
+    """Few rows, constant and equal ones, columns of scales a million millions apart: no NaN, no error, and no objective that falls."""
+    rng = np.random.default_rng(seed)
+    width, size = int(rng.integers(2, 5)), int(rng.integers(8, 40))
+    rows = rng.normal(size=(size, width)) * 10.0 ** rng.integers(-6, 6, size=width) + 1000.0 * (seed % 2)
+    rows[:, 0] = rows[0, 0] if seed == 1 else rows[:, 0]
+    rows = rows[rng.integers(0, 3, size=size)] if seed == 2 else rows
+    for model in (
+        GaussianHMM(3, kind, covars_prior=0.0),
+        GaussianHMM(3, kind),
+        GMMHMM(2, n_mix=2, covariance_type=kind),
+    ):
+        model.set_params(random_state=0, n_iter=30, tol=-np.inf)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SpuriousSolutionWarning)
+            quietly(model, rows, [size // 2, size - size // 2])
+        assert np.isfinite(model.score(rows))
+        assert np.isfinite(model.predict_proba(rows)).all()
+
+
 def test_weights_of_sequences_are_repetitions():
     model, rows = made("gaussian")
     quietly(model, rows, [100, 50], sample_weight=[2, 1])

@@ -35,6 +35,8 @@ __all__ = ["GaussianPenalty", "PenalizedGaussian"]
 
 # Share of a column's variance below which no variance falls.
 _FLOOR = 1e-10
+# Share of a covariance's widest direction below which it would have no Cholesky factor.
+_DEFINITE = 1e-13
 # Smallest variance, columns counted in their own deviations, below which rounding shows in the objective: steps are then inexact.
 _DIGITS = 1e-6
 # Rows (with the size of the prior) below which covariances stay as they are.
@@ -223,11 +225,13 @@ class PenalizedGaussian(Gaussian):
             return raised, not bool((variances < _DIGITS / _FLOOR * least).any())
         scale = np.sqrt(least / _FLOOR)
         values, axes = np.linalg.eigh(covariance / np.outer(scale, scale))
-        low = values[:, 0] < _FLOOR
-        raised = (axes[low] * np.maximum(values[low], _FLOOR)[:, None, :]) @ axes[low].swapaxes(-1, -2)
+        widest = np.maximum(values[:, -1:], 1.0)
+        bound = np.maximum(_FLOOR, _DEFINITE * widest)
+        low = values[:, 0] < bound[:, 0]
+        raised = (axes[low] * np.maximum(values[low], bound[low])[:, None, :]) @ axes[low].swapaxes(-1, -2)
         covariance = covariance.copy()
         covariance[low] = raised * np.outer(scale, scale)
-        return covariance, not bool((values[:, 0] < _DIGITS).any())
+        return covariance, not bool((values[:, :1] < _DIGITS * widest).any())
 
     def penalty(self) -> float:
         """Half of the sizes' log determinants and of the traces (see the module)."""

@@ -95,7 +95,15 @@ def check_definite(name: str, covariances: Array, variances: bool) -> None:
         if not np.allclose(matrix, matrix.T):
             msg = f"{name}{where} is not symmetric: {matrix.tolist()}; expected a symmetric positive definite matrix."
             raise InvalidParameterError(msg)
-        smallest = float(np.linalg.eigvalsh(matrix)[0]) if np.isfinite(matrix).all() else np.nan
+        smallest = _smallest(matrix)
         if not smallest > 0:
             msg = f"{name}{where} has smallest eigenvalue {smallest:.6g}; expected a symmetric positive definite matrix."
             raise InvalidParameterError(msg)
+
+
+def _smallest(matrix: Array) -> float:
+    """Smallest eigenvalue, columns counted in their own deviations where all have one: scales do not cost digits."""
+    if not np.isfinite(matrix).all():
+        return float("nan")
+    scale = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+    return float(np.linalg.eigvalsh(matrix / np.outer(scale, scale) if scale.all() else matrix)[0])
