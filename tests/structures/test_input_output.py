@@ -166,13 +166,17 @@ def test_underflow_is_mended_in_logarithms(law, rng):
     np.testing.assert_allclose(found.resp, expected.probabilities, atol=1e-9)
 
 
-def test_an_impossible_sequence_has_no_evidence_and_no_moves(law, rng):
+def test_an_impossible_row_leaves_its_sequence_no_evidence_and_is_passed_over(law, rng):
     scores, covariates = rng.normal(size=(3, 60)), rng.normal(size=(2, 60))
     scores[:, 5] = -np.inf
     found = law.infer(scores.copy(), batch_of(covariates), {})
     assert found.log_evidence[2] == -np.inf
     assert np.isfinite(found.log_evidence[[0, 1, 3, 4, 5]]).all()
-    assert np.isfinite(found.resp).all()
+    unseen = scores.copy()
+    unseen[:, 5] = 0.0
+    np.testing.assert_allclose(
+        found.resp, law.infer(unseen.copy(), batch_of(covariates), {}).resp, atol=1e-11
+    )
     assert all(np.isfinite(value).all() for value in found.statistics.sums.values())
 
 

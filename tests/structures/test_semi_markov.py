@@ -76,6 +76,7 @@ def test_geometric_durations_are_a_markov_chain(rng):
         assert law.n_parameters() == chain.n_parameters()
         law, chain = law.maximize(found.statistics), chain.maximize(expected.statistics)
     np.testing.assert_allclose(law.weights, chain.weights, rtol=1e-8)
+    np.testing.assert_array_equal(law.dwell_times, law.durations.means())
 
 
 @pytest.mark.parametrize("ages", [1, 2, 7])
@@ -130,6 +131,9 @@ def test_impossible_sequences_have_no_evidence_and_filters_pass_over_the_row(rng
     assert found.log_evidence[2] == -np.inf
     assert np.isfinite(np.delete(found.log_evidence, 2)).all()
     assert np.isfinite(found.resp).all()
+    unseen = scores.copy()
+    unseen[:, 5] = 0.0  # the row is passed over
+    np.testing.assert_allclose(found.resp, law.infer(unseen.copy(), batch_of(), {}).resp, atol=1e-11)
     path = law.viterbi(scores, batch_of())
     assert (path.states[3:10] == -1).all()
     assert path.log_joint[2] == -np.inf

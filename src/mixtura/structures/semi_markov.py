@@ -121,6 +121,11 @@ class SemiMarkov(SemiPaths):
         return np.asarray(share / share.sum())
 
     @property
+    def dwell_times(self) -> Array:
+        """Expected numbers of rows of a stay in each state, shape (K,)."""
+        return self.durations.means()
+
+    @property
     def point(self) -> SemiMarkov:
         """Without uncertainty of the moves."""
         return SemiMarkov(hooks.point(self.chain), self.durations)

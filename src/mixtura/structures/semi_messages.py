@@ -23,6 +23,7 @@ from scipy.special import logsumexp
 
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
+from mixtura.structures.sweep import ends
 
 __all__ = ["SemiLaws", "SemiSmoothed", "ahead", "backwards", "forwards", "smooth_semi"]
 
@@ -128,7 +129,7 @@ def forwards(scores: Array, laws: SemiLaws, offsets: Array) -> Forward:
     """The forward pass over all sequences."""
     n_components, n_rows = scores.shape
     n_ages = laws.hazard.shape[1]
-    first, _ = _edges(offsets)
+    first, _ = ends(offsets)
     largest = scores.max(axis=0)
     shift = np.where(np.isfinite(largest), largest, 0.0)
     likelihood = np.exp(np.ascontiguousarray(scores.T) - shift[:, None])
@@ -154,7 +155,7 @@ def forwards(scores: Array, laws: SemiLaws, offsets: Array) -> Forward:
 
 def backwards(found: Forward, laws: SemiLaws, offsets: Array) -> Iterator[tuple[slice, Array, Array]]:
     """Chunks of rows from the last to the first: rows, the belief before them (K, D), and those of them (C, K, D)."""
-    first, _ = _edges(offsets)
+    first, _ = ends(offsets)
     step = compiled("mixtura.kernels.semi_markov", "forward") or _forward
     for rows, before in zip(reversed(found.chunks), found.begun[::-1], strict=True):
         kept = np.empty((rows.stop - rows.start, *before.shape))
@@ -180,7 +181,7 @@ def smooth_semi(scores: Array, laws: SemiLaws, offsets: Array, weight: Array) ->
     found = forwards(scores, laws, offsets)
     if not found.positive:
         return _mended(scores, laws, offsets, weight)
-    first, last = _edges(offsets)
+    first, last = ends(offsets)
     shape = laws.hazard.shape
     smoothed, beta = np.empty(found.filtered.shape), np.ones(shape)
     moved, exits, stays = np.zeros(laws.transition.shape), np.zeros((shape[0], shape[1] + 1)), np.zeros(shape)
@@ -191,13 +192,6 @@ def smooth_semi(scores: Array, laws: SemiLaws, offsets: Array, weight: Array) ->
         step(found.likelihood[rows], (laws.transition, laws.hazard), edges, *own, (moved, exits, stays))
     evidence = np.add.reduceat(found.log_scale, offsets[:-1])
     return SemiSmoothed(evidence, smoothed, moved * laws.transition, exits[:, :-1], stays)
-
-
-def _edges(offsets: Array) -> tuple[Array, Array]:
-    """Which rows begin and which end a sequence."""
-    first, last = (np.zeros(offsets[-1], dtype=np.bool_) for _ in range(2))
-    first[offsets[:-1]], last[offsets[1:] - 1] = True, True
-    return first, last
 
 
 def _mended(scores: Array, laws: SemiLaws, offsets: Array, weight: Array) -> SemiSmoothed:
@@ -214,8 +208,9 @@ def _mended(scores: Array, laws: SemiLaws, offsets: Array, weight: Array) -> Sem
 
 
 def _in_logs(scores: Array, laws: SemiLaws, weight: float) -> SemiSmoothed:
-    """One sequence in logarithms; an impossible one has log evidence minus infinity, and its rows are shared out by themselves."""
+    """One sequence in logarithms; a row that is impossible makes its evidence minus infinity, and is passed over."""
     n_components, n_rows = scores.shape
+    scores, possible = np.array(scores), True
     n_ages = laws.hazard.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         initial, moves, leave, stay = map(
@@ -223,20 +218,15 @@ def _in_logs(scores: Array, laws: SemiLaws, weight: float) -> SemiSmoothed:
         )
         alpha = np.full((n_rows, n_components, n_ages), -np.inf)
         beta = np.zeros(alpha.shape)
-        alpha[0, :, 0] = initial + scores[:, 0]
-        for t in range(1, n_rows):
-            ended = logsumexp(alpha[t - 1] + leave, axis=1)
-            stayed = alpha[t - 1] + stay
-            alpha[t, :, 1:] = stayed[:, :-1]
-            alpha[t, :, -1] = np.logaddexp(alpha[t, :, -1], stayed[:, -1])
-            alpha[t, :, 0] = np.logaddexp(alpha[t, :, 0], logsumexp(ended[:, None] + moves, axis=0))
+        alpha[0, :, 0] = initial
+        for t in range(n_rows):
+            if t > 0:
+                alpha[t] = _ahead_in_logs(alpha[t - 1], leave, stay, moves)
+            if np.max(alpha[t] + scores[:, t, None]) == -np.inf:
+                scores[:, t], possible = 0.0, False
             alpha[t] += scores[:, t, None]
         evidence = float(logsumexp(alpha[-1]))
         pairs, exits, stays = np.zeros(moves.shape), np.zeros(leave.shape), np.zeros(leave.shape)
-        if not np.isfinite(evidence):
-            own = np.where(np.isfinite(scores.max(axis=0)), scores, 0.0)
-            share = np.exp(own - logsumexp(own, axis=0)).T
-            return SemiSmoothed(np.array([-np.inf]), share, pairs, exits, stays)
         for t in range(n_rows - 1, 0, -1):
             right = beta[t] + scores[:, t, None]
             after = logsumexp(moves + right[:, 0], axis=1)
@@ -247,7 +237,18 @@ def _in_logs(scores: Array, laws: SemiLaws, weight: float) -> SemiSmoothed:
             ended = logsumexp(alpha[t - 1] + leave, axis=1)
             pairs += np.exp(ended[:, None] + moves + right[:, 0] - evidence)
         smoothed = np.exp(logsumexp(alpha + beta, axis=2) - evidence)
-    return SemiSmoothed(np.array([evidence]), smoothed, weight * pairs, weight * exits, weight * stays)
+    bound = np.array([evidence if possible else -np.inf])
+    return SemiSmoothed(bound, smoothed, weight * pairs, weight * exits, weight * stays)
+
+
+def _ahead_in_logs(before: Array, leave: Array, stay: Array, moves: Array) -> Array:
+    """Log beliefs (K, D) of the next row before it is seen."""
+    after, stayed = np.full(before.shape, -np.inf), before + stay
+    after[:, 1:] = stayed[:, :-1]
+    after[:, -1] = np.logaddexp(after[:, -1], stayed[:, -1])
+    ended = logsumexp(before + leave, axis=1)
+    after[:, 0] = np.logaddexp(after[:, 0], logsumexp(ended[:, None] + moves, axis=0))
+    return after
 
 
 def _forward(

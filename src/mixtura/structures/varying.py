@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 
 from mixtura.kernels import compiled
 from mixtura.protocols import Array
+from mixtura.structures.sweep import ends
 
 __all__ = ["Collect", "MovesOf", "smooth_varying"]
 
@@ -54,8 +55,7 @@ def smooth_varying(scores: Array, moves_of: MovesOf, offsets: Array, collect: Co
     (array([0.87, 0.13]), np.float64(2.0))
     """
     n_components, n_rows = scores.shape
-    first, last = np.zeros(n_rows, dtype=np.bool_), np.zeros(n_rows, dtype=np.bool_)
-    first[offsets[:-1]], last[offsets[1:] - 1] = True, True
+    first, last = ends(offsets)
     size = max(_ROOM // n_components**2, 1)
     chunks = [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
     largest = scores.max(axis=0)
@@ -103,8 +103,9 @@ def _apart(scores: Array, moves_of: MovesOf, offsets: Array, collect: Collect) -
 
 
 def _in_logs(scores: Array, moves_of: MovesOf, chunks: list[slice], collect: Collect) -> tuple[Array, Array]:
-    """One sequence in logarithms; an impossible one has log evidence minus infinity, rows shared out by themselves, and no pairs."""
+    """One sequence in logarithms; a row that is impossible makes its evidence minus infinity, and is passed over."""
     n_components, n_rows = scores.shape
+    scores, possible = np.array(scores), True
     alpha, beta = np.empty((n_rows, n_components)), np.zeros((n_rows, n_components))
     with np.errstate(divide="ignore", invalid="ignore"):
         for rows in chunks:
@@ -112,10 +113,11 @@ def _in_logs(scores: Array, moves_of: MovesOf, chunks: list[slice], collect: Col
             logs = np.log(moves)
             for t in range(rows.start, rows.stop):
                 move = logs[which[t - rows.start]]
-                ahead = 0.0 if t == 0 else logsumexp(alpha[t - 1][:, None] + move, axis=0)
+                ahead = np.zeros(n_components) if t == 0 else logsumexp(alpha[t - 1][:, None] + move, axis=0)
+                if np.max(ahead + scores[:, t]) == -np.inf:
+                    scores[:, t], possible = 0.0, False
                 alpha[t] = ahead + scores[:, t]
         evidence = float(logsumexp(alpha[-1]))
-        possible = np.isfinite(evidence)
         for rows in reversed(chunks):
             moves, which = moves_of(rows)
             logs = np.log(moves)
@@ -123,13 +125,10 @@ def _in_logs(scores: Array, moves_of: MovesOf, chunks: list[slice], collect: Col
             for t in range(rows.stop - 1, max(rows.start, 1) - 1, -1):
                 joint = logs[which[t - rows.start]] + (scores[:, t] + beta[t])
                 beta[t - 1] = logsumexp(joint, axis=1)
-                if possible:
-                    pairs[t - rows.start] = np.exp(alpha[t - 1][:, None] + joint - evidence)
+                pairs[t - rows.start] = np.exp(alpha[t - 1][:, None] + joint - evidence)
             collect(rows, pairs, moves, which)
-    if not possible:
-        own = np.where(np.isfinite(scores.max(axis=0)), scores, 0.0)
-        return np.array([-np.inf]), np.exp(own - logsumexp(own, axis=0)).T
-    return np.array([evidence]), np.exp(alpha + beta - evidence)
+    smoothed = np.exp(alpha + beta - evidence)
+    return np.array([evidence if possible else -np.inf]), smoothed
 
 
 def _forward(
