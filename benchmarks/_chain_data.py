@@ -8,8 +8,7 @@ import numpy as np
 
 from mixtura.components import Gaussian
 from mixtura.data import make_source
-from mixtura.executors import Serial, Threads
-from mixtura.protocols import Encoding, Source
+from mixtura.protocols import Encoding, Pass, Source
 from mixtura.structures import LatentMixture, Markov
 
 
@@ -65,7 +64,6 @@ def ours(data: Sequences, *, checkpoint: bool = False) -> tuple[LatentMixture, S
     return LatentMixture(components, structure, encoding), source
 
 
-def step(model: LatentMixture, source: Source, n_threads: int = 1) -> LatentMixture:
-    """One Baum-Welch step: a pass and the M-step."""
-    with (Serial() if n_threads == 1 else Threads(n_threads)).session() as session:
-        return model.maximize(session.total(model.summarize, source))
+def step(model: LatentMixture, source: Source, session: Pass) -> LatentMixture:
+    """One Baum-Welch step of a fit that is under way: a pass and the M-step."""
+    return model.maximize(session.total(model.summarize, source))

@@ -25,6 +25,8 @@ SCRIPTS = (
     "bayesian_regression",
     "small_samples",
     "interval_coverage",
+    "hmm_iteration",
+    "hmm_long",
     "shopper",
     "kalman",
     "structural",

@@ -345,8 +345,9 @@ def _there_and_back(
         store.done(number, filtered, inverse)
         mine, starts = _units(laws.offsets, rows)
         shift -= np.log(inverse[:-1])
-        finished = last[rows]
-        shift[finished] += np.log(np.maximum(filtered[1:][finished].sum(axis=1), _LEAST))
+        finished = laws.offsets[mine.start + 1 : mine.stop + 1] - rows.start
+        finished = finished[finished <= len(shift)]  # rows of `filtered`, one later than those of `shift`
+        shift[finished - 1] += np.log(np.maximum(filtered[finished].sum(axis=1), _LEAST))
         evidence[mine] += np.add.reduceat(shift, starts)
         if not sound:
             low = ~(filtered[1:].sum(axis=1) >= _LEAST)
