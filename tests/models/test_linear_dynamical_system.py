@@ -383,7 +383,7 @@ def test_a_file_holds_the_system(rows, fitted, tmp_path):
     content = read_model_file(tmp_path / "one.mixtura")
     del content.arrays["transition_"]
     write_model_file(tmp_path / "two.mixtura", content)
-    with pytest.raises(ModelFileError, match=r"lacks arrays \['transition_'\].*fit again"):
+    with pytest.raises(ModelFileError, match=r"lacks \['transition_'\].*fit again"):
         load(tmp_path / "two.mixtura")
 
 

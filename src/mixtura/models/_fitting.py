@@ -14,9 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.exceptions import (
-    ConvergenceWarning,
     DegeneracyWarning,
-    InterruptedWarning,
     InvalidParameterError,
     SpuriousSolutionWarning,
     StartsDisagreeWarning,
@@ -33,6 +31,8 @@ from mixtura.inference.restarts import StartResult, agreeing
 from mixtura.inference.starting import Starting
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import policy
+from mixtura.models._checked import checked_count
+from mixtura.models._ended import warn_of_end
 from mixtura.models._row_weights import row_weights
 from mixtura.protocols import Array, Executor
 from mixtura.structures import LatentMixture
@@ -79,11 +79,7 @@ class Fitting(BaseEstimator):
     def _check_settings(self) -> None:
         """Refuse settings outside their domain."""
         for name in ("n_components", "max_iter", "n_init"):
-            value = getattr(self, name)
-            lowest = 0 if name == "max_iter" else 1
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
-                msg = f"{name} is {value!r}; expected a whole number of at least {lowest}."
-                raise InvalidParameterError(msg)
+            checked_count(name, getattr(self, name), 0 if name == "max_iter" else 1)
         for name in ("tol", "reg_covar", "pseudo_count", "time_budget"):
             value = getattr(self, name, None)
             if value is not None and not (isinstance(value, int | float | np.number) and value >= 0):
@@ -150,25 +146,15 @@ class Fitting(BaseEstimator):
         best, name = fitted.best, type(self).__name__
         # The best start may have converged before another one was interrupted.
         reasons = {best.reason, *(start.reason for start in fitted.starts)}
-        if fitted.interrupted or Reason.INTERRUPTED in reasons:
-            warnings.warn(
-                f"{name} was interrupted after {best.n_iter} steps; this is the best model so far.",
-                InterruptedWarning,
-                stacklevel=5,
-            )
-        elif best.reason in (Reason.MAX_ITER, Reason.TIME):
-            ran_out = (
-                f"max_iter={self.max_iter} steps"
-                if best.reason == Reason.MAX_ITER
-                else f"time_budget={self.time_budget} s"
-            )
-            warnings.warn(
-                f"{name}: the best start ran out of {ran_out} before the estimated remaining gain fell below "
-                f"tol={self.tol:g} per {self._counted_by}, so it did not converge. Increase max_iter or the time budget, or tol "
-                "if this precision is not needed.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+        warn_of_end(
+            self,
+            Reason.INTERRUPTED if fitted.interrupted or Reason.INTERRUPTED in reasons else best.reason,
+            best.n_iter,
+            found="this is the best model",
+            counted_by=self._counted_by,
+            run=": the best start",
+            stacklevel=5,
+        )
         if best.events:
             warnings.warn(f"{name}: {'; '.join(best.events)}.", DegeneracyWarning, stacklevel=5)
         suspects = fitted.starts[fitted.best_start].suspects

@@ -5,7 +5,6 @@ The file is long because every one of these methods describes its arguments.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -17,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.chains import Filtered, LinearGaussianChain, System
 from mixtura.chains.kalman_plain import factor
-from mixtura.exceptions import InvalidDataError, ModelFileError
+from mixtura.exceptions import InvalidDataError
 from mixtura.inference import criteria
 from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._linear_settings import FORMS, first_law
@@ -390,14 +389,7 @@ class LinearOutput:
     @classmethod
     def _from_file(cls, content: ModelFile) -> Self:
         """An estimator from the content of a model file."""
-        missing = {*(f"{name}_" for name in _PARAMETERS), "lower_bounds_"} - set(content.arrays)
-        unknown = set(content.settings) - set(inspect.signature(cls).parameters)
-        if missing or unknown:
-            msg = (
-                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks arrays {sorted(missing)}. "
-                "It was written by another version of mixtura: use that version, or fit again."
-            )
-            raise ModelFileError(msg)
+        content.check_made_for(cls, {*(f"{name}_" for name in _PARAMETERS), "lower_bounds_", *_SCALARS})
         new = cls(**content.settings)
         for name, value in content.attributes.items():
             setattr(new, name, np.asarray(value, dtype=object) if name == "feature_names_in_" else value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -186,15 +186,7 @@ class Restrictions:
         """The same about another origin of the rows: a known bias d is less by it."""
         looks = self.looks.copy()
         looks[:, -1] -= origin
-        return Restrictions(
-            self.moves,
-            looks,
-            self.noise,
-            self.error,
-            self.initial,
-            self.initial_mean,
-            self.initial_covariance,
-        )
+        return replace(self, looks=looks)
 
     def _initial_law(self) -> InitialLaw:
         if self.initial == "stationary":

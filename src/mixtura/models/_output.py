@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.exceptions import ModelFileError
 from mixtura.inference.restarts import StartResult
 from mixtura.inference.stopping import Reason
 from mixtura.models import _summary
@@ -148,15 +146,7 @@ class Output:
     @classmethod
     def _from_file(cls, content: ModelFile) -> Self:
         """An estimator from the content of a model file."""
-        known = set(inspect.signature(cls).parameters)
-        unknown = set(content.settings) - known
-        missing = {name for name in cls._saved_arrays if name in cls._required_arrays()} - set(content.arrays)
-        if unknown or missing:
-            msg = (
-                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks arrays {sorted(missing)}. "
-                "It was written by another version of mixtura: use that version, or fit again."
-            )
-            raise ModelFileError(msg)
+        content.check_made_for(cls, {*cls._saved_arrays} & {*cls._required_arrays()})
         estimator = cls(**content.settings)
         attributes = dict(content.attributes)
         objects = attributes.pop("objects", {})

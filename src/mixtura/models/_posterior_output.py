@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +11,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.chains import RowSums
-from mixtura.exceptions import ModelFileError
 from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._support import validated
 from mixtura.persistence import ModelFile, write_model_file
@@ -178,14 +176,7 @@ class PosteriorOutput:
     @classmethod
     def _from_file(cls, content: ModelFile) -> Self:
         """An estimator from the content of a model file."""
-        missing = {*_SAVED, "coefficient_variance_"} - set(content.arrays)
-        unknown = set(content.settings) - set(inspect.signature(cls).parameters)
-        if missing or unknown:
-            msg = (
-                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks arrays {sorted(missing)}. "
-                "It was written by another version of mixtura: use that version, or fit again."
-            )
-            raise ModelFileError(msg)
+        content.check_made_for(cls, {*_SAVED, "coefficient_variance_"})
         new = cls(**content.settings)
         for name, value in content.attributes.items():
             setattr(new, name, np.asarray(value, dtype=object) if name == "feature_names_in_" else value)

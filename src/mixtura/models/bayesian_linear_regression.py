@@ -24,8 +24,6 @@ from mixtura.chains import (
 )
 from mixtura.data import DenseSource, block_rows, column_encoding
 from mixtura.exceptions import (
-    ConvergenceWarning,
-    InterruptedWarning,
     InvalidDataError,
     InvalidParameterError,
     SpuriousSolutionWarning,
@@ -36,6 +34,7 @@ from mixtura.inference.leaps import Leaping
 from mixtura.inference.progress import FitProgress
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import Maximization
+from mixtura.models._ended import warn_of_end
 from mixtura.models._posterior_output import PosteriorOutput
 from mixtura.models._regression_rows import covariate_table
 from mixtura.models._row_weights import row_weights
@@ -307,16 +306,14 @@ class BayesianLinearRegression(PosteriorOutput, RegressorMixin, BaseEstimator):
 
     def _warn(self, result: FitResult, moments: Moments) -> None:
         name, model = type(self).__name__, result.model
-        if result.reason == Reason.INTERRUPTED:
-            text = f"{name} was interrupted after {result.n_iter} steps; these are the variances so far."
-            warnings.warn(text, InterruptedWarning, stacklevel=4)
-        if result.reason == Reason.MAX_ITER:
-            warnings.warn(
-                f"{name} ran out of max_iter={self.max_iter} steps before the estimated remaining gain fell below tol={self.tol:g} "
-                "per row, so it did not converge. Increase max_iter, or tol if this precision is not needed.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        warn_of_end(
+            self,
+            result.reason,
+            result.n_iter,
+            found="these are the variances",
+            counted_by="row",
+            stacklevel=4,
+        )
         left = moments.residual(self.coef_)
         if model.learn_noise and left <= max(2.0 * self.alpha_2, _NOTHING * moments.total):
             warnings.warn(

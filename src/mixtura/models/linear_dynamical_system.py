@@ -18,8 +18,6 @@ from sklearn.base import BaseEstimator
 from mixtura.chains import LinearGaussianChain, System
 from mixtura.exceptions import (
     ConstantColumnWarning,
-    ConvergenceWarning,
-    InterruptedWarning,
     InvalidDataError,
     InvalidParameterError,
 )
@@ -30,6 +28,8 @@ from mixtura.inference.progress import FitProgress
 from mixtura.inference.squared import Squared, Steadily
 from mixtura.inference.stopping import Reason
 from mixtura.inference.updates import Maximization
+from mixtura.models._checked import checked_count
+from mixtura.models._ended import warn_of_end
 from mixtura.models._fitting import check_choice
 from mixtura.models._linear_output import LinearOutput
 from mixtura.models._linear_settings import FORMS, STARTS, Restrictions
@@ -251,7 +251,14 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         chain = restrictions.moved(origin).chain(self._start(about, u, origin), FORMS[self.form])
         result = self._run(chain, about, u, weight)
         self._publish(result, origin, 0 if u is None else u.shape[1])
-        self._warn(result)
+        warn_of_end(
+            self,
+            result.reason,
+            result.n_iter,
+            found="these are the parameters",
+            counted_by="row",
+            stacklevel=2,
+        )
         return self
 
     def _start(self, given: Sequences, u: Array | None, origin: Array) -> System:
@@ -268,7 +275,7 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
                 )
                 raise InvalidParameterError(msg)
             return system.replace(observation_bias=system.observation_bias - origin)
-        tied = not (isinstance(self.observation, str))
+        tied = not isinstance(self.observation, str)
         make = STARTS["neutral" if tied else self.init_params]
         return make(given.x, given.offsets, self.n_states, u)
 
@@ -324,29 +331,11 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
         self.converged_ = result.reason == Reason.CONVERGED
         self.stop_reason_ = str(result.reason)
 
-    def _warn(self, result: FitResult) -> None:
-        name = type(self).__name__
-        if result.reason == Reason.INTERRUPTED:
-            text = f"{name} was interrupted after {result.n_iter} steps; these are the parameters so far."
-            warnings.warn(text, InterruptedWarning, stacklevel=3)
-        if result.reason in (Reason.MAX_ITER, Reason.TIME):
-            by_steps = result.reason == Reason.MAX_ITER
-            ran_out = f"max_iter={self.max_iter} steps" if by_steps else f"time_budget={self.time_budget} s"
-            warnings.warn(
-                f"{name} ran out of {ran_out} before the estimated remaining gain fell below tol={self.tol:g} per row, so it did not "
-                "converge. Increase max_iter or the time budget, or tol if this precision is not needed.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
     # --- checks -----------------------------------------------------------------------------------------------
     def _check_settings(self) -> None:
         """Refuse settings outside their domain."""
         for name, least in (("n_states", 1), ("max_iter", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                msg = f"{name} is {value!r}; expected a whole number of at least {least}."
-                raise InvalidParameterError(msg)
+            checked_count(name, getattr(self, name), least)
         for name in ("tol", "min_variance", "time_budget"):
             value = getattr(self, name)
             number = isinstance(value, int | float | np.number) and not isinstance(value, bool)

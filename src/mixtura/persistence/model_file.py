@@ -7,10 +7,12 @@ A file of an unknown version or class is refused.
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,34 @@ class ModelFile:
     settings: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
+
+    def check_made_for(self, kind: type, needed: Iterable[str]) -> None:
+        """Refuse what another version of a class has written.
+
+        Parameters
+        ----------
+        kind : type
+            The class, whose constructor takes the settings.
+        needed : iterable of str
+            Attributes and arrays that it cannot do without.
+
+        Raises
+        ------
+        ModelFileError
+            If there are other settings, or something is missing.
+
+        Examples
+        --------
+        >>> ModelFile("ModelFile", {"kind": "x"}, {"n_iter_": 3}).check_made_for(ModelFile, ["n_iter_"])
+        """
+        unknown = set(self.settings) - set(inspect.signature(kind).parameters)
+        missing = set(needed) - set(self.attributes) - set(self.arrays)
+        if unknown or missing:
+            msg = (
+                f"The {kind.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks {sorted(missing)}. "
+                "It was written by another version of mixtura: use that version, or fit again."
+            )
+            raise ModelFileError(msg)
 
 
 def write_model_file(path: str | Path, content: ModelFile) -> Path:
