@@ -1,6 +1,8 @@
 """Journeys from tables as people have them: typos, ties, single baskets, other clocks; and the command line."""
 
+import os
 import re
+import signal
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mixtura import cli
-from mixtura.exceptions import ColumnNotFoundError, InvalidDataError, InvalidParameterError
+from mixtura.exceptions import (
+    ColumnNotFoundError,
+    InterruptedWarning,
+    InvalidDataError,
+    InvalidParameterError,
+)
 from mixtura.segments import journey_transactions
 from mixtura.segments.journey_grid import make_grid
 from mixtura.segments.journey_periods import cut_periods
@@ -119,6 +126,19 @@ def test_a_newcomer_of_the_last_month_is_known_by_the_start_alone(table):
     row = found.phases.grid.offsets[place]
     assert found.phases.grid.lengths[place] == 1
     np.testing.assert_allclose(found.phases.foreseen[row], found.phases.start, atol=1e-12)
+
+
+def test_ctrl_c_keeps_the_best_number_so_far(table):
+    def pressing(stage, done, _total, _text):
+        if stage == "phases" and done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    options = QUICK | {"n_phases": [2, 3, 4, 5]}
+    with pytest.warns(InterruptedWarning, match="Run again for the whole search"):
+        found = journey_transactions(table, **options, progress=pressing)
+    assert found.interrupted
+    assert len(found.results["criteria"]) <= 2
+    assert "interrupted" in " ".join(found.results["notes"])
 
 
 def test_everybody_in_one_period_is_told_what_to_do(table):

@@ -40,10 +40,13 @@ class Types:
         One set of weights for everybody; its profiles are the types.
     household : GroupedMultinomialMixture
         Weights of each customer.
+    interrupted : bool, default False
+        Whether Ctrl-C ended the search for their number.
     """
 
     population: Any
     household: Any
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,8 @@ def _learn(grid: Grid, command: dict[str, Any], tried: Candidates, report: Repor
         for guess in grid.baskets.columns.values()
         if guess.guessed
     ]
-    if sweep_of.interrupted:
+    interrupted = sweep_of.interrupted or types.interrupted
+    if interrupted:
         notes.append("The run was interrupted; these are the results so far.")
     head = header(grid.baskets, grid.n_train_baskets, command=command, version=__version__, notes=notes)
     results = assemble_journeys(
@@ -307,7 +308,7 @@ def _learn(grid: Grid, command: dict[str, Any], tried: Candidates, report: Repor
         checks=checks | {"own_moves": own},
         anonymous=command["anonymous"],
     )
-    return Journeys(results, phases, types.population, types.household, None, sweep_of.interrupted)
+    return Journeys(results, phases, types.population, types.household, None, interrupted)
 
 
 def _types(grid: Grid, numbers: Sequence[int] | None, seed: int, report: Report) -> Types:
@@ -342,7 +343,7 @@ def _types(grid: Grid, numbers: Sequence[int] | None, seed: int, report: Report)
             random_state=seed,
         ).fit(train, groups=grid.baskets.customers[:n_train])
     report("households", 1, 1, f"{len(household.groups_):,} customers")
-    return Types(population, household)
+    return Types(population, household, found.interrupted)
 
 
 def _designs(over: str, criterion: str) -> tuple[Any, ...]:
