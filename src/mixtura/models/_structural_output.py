@@ -5,7 +5,6 @@ The file is long because these methods say what they return.
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.chains.diffuse import DiffuseSmoother, StateSpace, filtered
 from mixtura.chains.structural import StructuralChain
 from mixtura.chains.structural_parts import Assembly
-from mixtura.exceptions import ModelFileError
+from mixtura.inference import criteria
 from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._series_rows import checked_inputs, checked_series
 from mixtura.persistence import ModelFile, write_model_file
@@ -291,12 +290,12 @@ class StructuralOutput:
 
     def aic(self) -> float:
         """Akaike's criterion of the series fitted; lower is better. See the notes of the class for what may be compared."""
-        return 2.0 * self.n_parameters() - 2.0 * self.log_evidence_
+        return criteria.aic(self.log_evidence_, self.n_parameters())
 
     def bic(self) -> float:
         """Schwarz's criterion of the series fitted, by its observed values; lower is better."""
-        seen = np.count_nonzero(~np.isnan(self.y_))
-        return float(np.log(seen)) * self.n_parameters() - 2.0 * self.log_evidence_
+        seen = float(np.count_nonzero(~np.isnan(self.y_)))
+        return criteria.bic(self.log_evidence_, self.n_parameters(), seen)
 
     def plot(
         self, n_steps: int = 0, *, inputs: Any = None, level: float = 0.9, times: Any = None, ax: Any = None
@@ -350,14 +349,7 @@ class StructuralOutput:
     @classmethod
     def _from_file(cls, content: ModelFile) -> Self:
         """An estimator from the content of a model file."""
-        missing = set(_ARRAYS) - set(content.arrays) | set(_SCALARS) - set(content.attributes)
-        unknown = set(content.settings) - set(inspect.signature(cls).parameters)
-        if missing or unknown:
-            msg = (
-                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks {sorted(missing)}. "
-                "It was written by another version of mixtura: use that version, or fit again."
-            )
-            raise ModelFileError(msg)
+        content.check_made_for(cls, (*_ARRAYS, *_SCALARS))
         new = cls(**content.settings)
         for name, value in {**content.attributes, **content.arrays}.items():
             setattr(new, name, value)

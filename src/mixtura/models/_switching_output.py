@@ -5,7 +5,6 @@ The file is long because these methods say what they return.
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -15,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.chains.switching import Posterior, SwitchingChain
 from mixtura.chains.switching_parts import First, Look, Motions
-from mixtura.exceptions import InvalidDataError, ModelFileError
+from mixtura.exceptions import InvalidDataError
+from mixtura.inference import criteria
 from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._sequences import Sequences, sequences
 from mixtura.persistence import ModelFile, write_model_file
@@ -291,7 +291,7 @@ class SwitchingOutput:
             As for `fit`.
         """
         found = self._posterior(X, lengths)
-        return float(np.log(found.regimes.shape[1])) * self.n_parameters() - 2.0 * float(found.bound.sum())
+        return criteria.bic(float(found.bound.sum()), self.n_parameters(), float(found.regimes.shape[1]))
 
     def aic(self, X: Any, lengths: Any = None) -> float:
         """Akaike's criterion with the bound in the place of the log-likelihood; lower is better.
@@ -301,7 +301,7 @@ class SwitchingOutput:
         X, lengths
             As for `fit`.
         """
-        return 2.0 * self.n_parameters() - 2.0 * float(self._posterior(X, lengths).bound.sum())
+        return criteria.aic(float(self._posterior(X, lengths).bound.sum()), self.n_parameters())
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted model to a file of numbers and text only (no pickle); `mixtura.load` reads it.
@@ -322,14 +322,7 @@ class SwitchingOutput:
     @classmethod
     def _from_file(cls, content: ModelFile) -> Self:
         """An estimator from the content of a model file."""
-        missing = set(_ARRAYS) - set(content.arrays) | {*_SCALARS, "objectives_"} - set(content.attributes)
-        unknown = set(content.settings) - set(inspect.signature(cls).parameters)
-        if missing or unknown:
-            msg = (
-                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks {sorted(missing)}. "
-                "It was written by another version of mixtura: use that version, or fit again."
-            )
-            raise ModelFileError(msg)
+        content.check_made_for(cls, (*_ARRAYS, *_SCALARS, "objectives_"))
         new = cls(**content.settings)
         for name, value in {**content.attributes, **content.arrays}.items():
             setattr(new, name, value)

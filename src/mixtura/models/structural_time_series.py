@@ -5,7 +5,6 @@ What a fitted one gives is in `_structural_output`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -22,8 +21,6 @@ from mixtura.chains.structural_parts import (
     trend,
 )
 from mixtura.exceptions import (
-    ConvergenceWarning,
-    InterruptedWarning,
     InvalidDataError,
     InvalidParameterError,
     did_you_mean,
@@ -32,6 +29,7 @@ from mixtura.executors import Serial
 from mixtura.inference.driver import FitResult, Progress, run
 from mixtura.inference.leaps import Leaping
 from mixtura.inference.stopping import Reason, Stopping
+from mixtura.models._ended import warn_of_end
 from mixtura.models._series_rows import checked_inputs, checked_series
 from mixtura.models._structural_output import StructuralOutput
 from mixtura.protocols import Array, Batch
@@ -173,7 +171,14 @@ class StructuralTimeSeries(StructuralOutput, BaseEstimator):
         best = max((self._run(start, batch) for start in starts), key=lambda result: result.objective)
         self.y_, self.inputs_, self.input_names_ = series, table.T.copy(), names
         self._publish(best, parts)
-        self._warn(best)
+        warn_of_end(
+            self,
+            best.reason,
+            best.n_iter,
+            found="these are the variances",
+            counted_by="observation",
+            stacklevel=2,
+        )
         return self
 
     def _run(self, start: StructuralChain, batch: Batch) -> FitResult:
@@ -195,19 +200,6 @@ class StructuralTimeSeries(StructuralOutput, BaseEstimator):
         found, self.log_evidence_ = self._known()
         which = slice(len(parts.design) - len(self.input_names_), None)
         self.coef_, self.coef_covariance_ = found.mean[-1, which], found.covariance[-1, which, which]
-
-    def _warn(self, result: FitResult) -> None:
-        name = type(self).__name__
-        if result.reason == Reason.INTERRUPTED:
-            text = f"{name} was interrupted after {result.n_iter} steps; these are the variances so far."
-            warnings.warn(text, InterruptedWarning, stacklevel=3)
-        if result.reason == Reason.MAX_ITER:
-            warnings.warn(
-                f"{name} ran out of max_iter={self.max_iter} steps before the estimated remaining gain fell below tol={self.tol:g} "
-                "per observation, so it did not converge. Increase max_iter, or tol if this precision is not needed.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     # --- parts and starts --------------------------------------------------------------------------------------
     def _assembled(self, n_inputs: int) -> Assembly:

@@ -5,7 +5,6 @@ What a fitted one gives is in `_switching_output`, starts are in `_switching_sta
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -15,12 +14,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from mixtura.chains.switching import SwitchingChain
-from mixtura.exceptions import ConvergenceWarning, InterruptedWarning, InvalidDataError, InvalidParameterError
+from mixtura.exceptions import InvalidDataError, InvalidParameterError
 from mixtura.executors import Serial
 from mixtura.inference.driver import FitResult, Progress, run
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import Maximization
 from mixtura.models._checked import checked_count
+from mixtura.models._ended import warn_of_end
 from mixtura.models._switching_output import SwitchingOutput, batch_of
 from mixtura.models._switching_start import start
 from mixtura.protocols import Array
@@ -176,7 +176,9 @@ class SwitchingLinearDynamicalSystem(SwitchingOutput, BaseEstimator):
         self.objectives_ = [result.objective / result.weight for result in results]
         self.n_features_in_ = given.x.shape[1]
         self._publish(best, origin)
-        self._warn(best)
+        warn_of_end(
+            self, best.reason, best.n_iter, found="this is the best model", counted_by="step", stacklevel=2
+        )
         return self
 
     def _publish(self, result: FitResult, origin: Array) -> None:
@@ -196,19 +198,6 @@ class SwitchingLinearDynamicalSystem(SwitchingOutput, BaseEstimator):
         self.lower_bound_ = float(self.lower_bounds_[-1])
         self.n_iter_, self.stop_reason_ = result.n_iter, str(result.reason)
         self.converged_ = result.reason == Reason.CONVERGED
-
-    def _warn(self, result: FitResult) -> None:
-        name = type(self).__name__
-        if result.reason == Reason.INTERRUPTED:
-            text = f"{name} was interrupted after {result.n_iter} steps; this is the best model so far."
-            warnings.warn(text, InterruptedWarning, stacklevel=3)
-        if result.reason == Reason.MAX_ITER:
-            warnings.warn(
-                f"{name} ran out of max_iter={self.max_iter} steps before the estimated remaining gain fell below tol={self.tol:g} "
-                "per step, so it did not converge. Increase max_iter, or tol if this precision is not needed.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def _known_loadings(self, n_features: int) -> Array | None:
         if not self._given:
