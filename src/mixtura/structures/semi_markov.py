@@ -37,7 +37,7 @@ from mixtura.structures.durations import (
 )
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.markov import Markov
-from mixtura.structures.semi_messages import SemiLaws, ahead, smooth_semi
+from mixtura.structures.semi_messages import SemiLaws, smooth_semi
 from mixtura.structures.semi_paths import SemiPaths
 
 __all__ = ["DurationChain", "SemiMarkov"]
@@ -205,10 +205,6 @@ class SemiMarkov(SemiPaths):
     def take(self, components: Sequence[int] | Array) -> Self:
         """Some of the states."""
         return self.replace(self.chain.take(components), self.durations.take(components))
-
-    def ahead(self, belief: Array) -> Array:
-        """The belief (K, D) of the next row before it is seen."""
-        return ahead(belief, self.laws)
 
 
 @dataclass(frozen=True)
