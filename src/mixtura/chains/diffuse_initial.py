@@ -71,9 +71,7 @@ class DiffuseInitial(KnownInitial):
         A sequence whose rows do not tell all unknown states has no log evidence: NaN.
         """
         base = form.filter(steps)
-        size = steps.drift.shape[1]
-        which = np.arange(size) if self.unknown is None else np.flatnonzero(self.unknown)
-        passes = tuple(form.filter(_alone(steps, np.eye(size)[j])) for j in which)
+        passes = tuple(form.filter(alone) for alone in self._alone(steps))
         left, shown = _innovations(steps, base, passes)
         told = np.einsum("tdq,tdr->tqr", shown[0], shown[1])
         pull = np.einsum("tdq,td->tq", shown[1], left)
@@ -98,12 +96,7 @@ class DiffuseInitial(KnownInitial):
         mean, covariance, lagged = form.smooth(steps, kept.base)
         if not kept.passes:
             return Smoothed(mean, covariance, lagged)
-        size = steps.drift.shape[1]
-        which = np.arange(size) if self.unknown is None else np.flatnonzero(self.unknown)
-        alone = [
-            form.smooth(_alone(steps, np.eye(size)[j]), one).mean
-            for j, one in zip(which, kept.passes, strict=True)
-        ]
+        alone = [form.smooth(own, one).mean for own, one in zip(self._alone(steps), kept.passes, strict=True)]
         moved = np.stack(alone, axis=2)  # (T, S, q)
         unit = np.repeat(np.arange(len(kept.estimate)), np.diff(steps.offsets))
         spread = moved @ kept.covariance[unit]
@@ -114,16 +107,16 @@ class DiffuseInitial(KnownInitial):
         beside[steps.offsets[:-1]] = 0.0
         return Smoothed(mean, covariance, lagged + beside)
 
+    def _alone(self, steps: Steps) -> list[Steps]:
+        """Steps from each of the unknown directions, nothing else having a mean."""
+        directions = np.eye(steps.drift.shape[1])
+        still = steps._replace(rest=np.zeros_like(steps.rest), drift=np.zeros_like(steps.drift))
+        unknown = directions if self.unknown is None else directions[np.asarray(self.unknown)]
+        return [still._replace(start_mean=direction[None]) for direction in unknown]
+
     def take(self, states: Array) -> Self:
         """The law of some of the states."""
         return self if self.unknown is None else type(self)(np.asarray(self.unknown)[states])
-
-
-def _alone(steps: Steps, direction: Array) -> Steps:
-    """Steps from one direction, nothing else having a mean."""
-    return steps._replace(
-        rest=np.zeros_like(steps.rest), drift=np.zeros_like(steps.drift), start_mean=direction[None]
-    )
 
 
 def _innovations(

@@ -180,14 +180,10 @@ class LinearGaussianChain:
     def expected_log_prob(self, stats: Statistics) -> float:
         """Expected log density of states and rows; with the entropy of the states, the log evidence."""
         system, moves, looks, first = self.system, move_sums(stats), look_sums(stats), first_sums(stats)
-        away = np.outer(system.initial_mean, first.first)
-        begin = (
-            first.second - away - away.T + first.count * np.outer(system.initial_mean, system.initial_mean)
-        )
         return (
             gaussian_log_prob(moves.count, moves.scatter(system.moves), system.state_noise)
             + gaussian_log_prob(looks.count, looks.scatter(system.looks), system.observation_noise)
-            + gaussian_log_prob(first.count, begin, system.initial_covariance)
+            + gaussian_log_prob(first.count, first.scatter(system.initial_mean), system.initial_covariance)
         )
 
     # --- parameters -----------------------------------------------------------------------------------------------

@@ -38,6 +38,11 @@ class FirstSums:
     first: Array
     second: Array
 
+    def scatter(self, mean: Array) -> Array:
+        """Sum of E[(z_1 - m)(z_1 - m)'], shape (S, S)."""
+        away = np.outer(mean, self.first)
+        return np.asarray(self.second - away - away.T + self.count * np.outer(mean, mean))
+
 
 class InitialLaw(Protocol):
     """How the first state is distributed, how that is learnt, and how the recursions begin."""
@@ -144,8 +149,7 @@ class FreeInitial(KnownInitial):
         if sums.count <= 0:
             return system.initial_mean, system.initial_covariance
         mean = system.initial_mean if self.known_mean else sums.first / sums.count
-        away = np.outer(mean, sums.first)
-        scatter = sums.second - away - away.T + sums.count * np.outer(mean, mean)
+        scatter = sums.scatter(mean)
         found = self.covariance.maximize(0.5 * (scatter + scatter.T), sums.count, system.initial_covariance)
         return mean, found
 

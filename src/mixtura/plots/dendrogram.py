@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.exceptions import InvalidParameterError, optional_import
+from mixtura.inference.cutting import clusters_after
 from mixtura.plots import style
 
 __all__ = ["plot_dendrogram"]
@@ -140,10 +141,8 @@ class _Tree:
         n_leaves, hidden = len(self.names), max(len(self.names) - leaves, 0)
         if not hidden:
             return self
-        parent = np.arange(n_leaves + len(self.children))
-        for merge in reversed(range(hidden)):
-            parent[self.children[merge]] = parent[n_leaves + merge]
-        clusters, code, sizes = np.unique(parent[:n_leaves], return_inverse=True, return_counts=True)
+        top = clusters_after(self.children, n_leaves, hidden)[:n_leaves]
+        clusters, code, sizes = np.unique(top, return_inverse=True, return_counts=True)
         number = np.full(n_leaves + len(self.children), -1)
         number[clusters] = np.arange(leaves)
         number[n_leaves + hidden :] = leaves + np.arange(len(self.children) - hidden)
@@ -218,13 +217,11 @@ def _colours(children: Any, n_leaves: int, cut: int | None, order: Sequence[int]
     if cut is None or cut in (1, n_leaves):
         return found if cut is None else [style.INK] * len(found)
     made = n_leaves - cut
-    parent = np.arange(n_leaves + len(children))
-    for merge in reversed(range(made)):
-        parent[children[merge]] = parent[n_leaves + merge]
-    groups = list(dict.fromkeys(int(parent[leaf]) for leaf in order))  # from the top
+    top = clusters_after(children, n_leaves, made)
+    groups = list(dict.fromkeys(int(top[leaf]) for leaf in order))  # from above
     palette = style.colours(len(groups))
-    for node in range(n_leaves + made):
-        found[node] = palette[groups.index(int(parent[node]))]
+    for node, group in enumerate(top):
+        found[node] = palette[groups.index(int(group))]
     return found
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean
+from mixtura.inference.cutting import clusters_after, largest_first
 from mixtura.inference.initialize import one_hot
 from mixtura.inference.problem import Problem
 from mixtura.inference.starting import start_from
@@ -213,24 +214,13 @@ class Hierarchy:
         return int(np.searchsorted(self.heights, float(height), side="right"))
 
     def _partition(self, n_merges: int) -> Partition:
-        leaf, counts = self._clusters(n_merges), np.bincount(self.leaf_of, minlength=len(self.rows))
-        _, first, code = np.unique(leaf, return_index=True, return_inverse=True)
-        sizes = np.bincount(code, counts).astype(np.int64)
-        order = np.lexsort((first, -sizes))
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
+        n_leaves = len(self.rows)
+        leaf = clusters_after(self.children, n_leaves, n_merges)[:n_leaves]
+        labels, sizes = largest_first(leaf, np.bincount(self.leaf_of, minlength=n_leaves))
         heights = self.heights
         low = float(heights[n_merges - 1]) if n_merges else 0.0
         high = float(heights[n_merges]) if n_merges < len(heights) else float("inf")
-        return Partition(len(order), rank[code][self.leaf_of], sizes[order], (low, high))
-
-    def _clusters(self, n_merges: int) -> Array:
-        """Number of the cluster of every joined row after some merges."""
-        n_leaves, children = len(self.rows), self.children
-        top = np.arange(n_leaves + n_merges)
-        for merge in reversed(range(n_merges)):
-            top[children[merge]] = top[n_leaves + merge]
-        return top[:n_leaves]
+        return Partition(len(sizes), labels[self.leaf_of], sizes.astype(np.int64), (low, high))
 
     def predict(self, X: Any, n_clusters: int) -> Array:
         """Group of new rows in ``cut(n_clusters)``: that of the nearest joined row.

@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.exceptions import InvalidParameterError
+from mixtura.inference.cutting import clusters_after, largest_first
 from mixtura.inference.driver import FitResult
 from mixtura.inference.fitting import Fitted
 from mixtura.inference.problem import Problem
@@ -244,15 +245,10 @@ class SegmentTree(BaseEstimator):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= n_leaves:
             msg = f"n is {n!r}; expected a whole number of groups from 1 to {n_leaves}, the number of components."
             raise InvalidParameterError(msg)
-        cluster = np.arange(n_leaves)
-        for merge, pair in enumerate(self.children_[: n_leaves - n]):
-            cluster[np.isin(cluster, pair)] = n_leaves + merge
-        _, first, code = np.unique(cluster, return_index=True, return_inverse=True)
-        weights = np.bincount(code, self.weights_)
-        order = np.lexsort((first, -weights))
-        rank = np.empty(n, dtype=np.int64)
-        rank[order] = np.arange(n)
-        return Cut(int(n), rank[code], weights[order], self._merged)
+        labels, weights = largest_first(
+            clusters_after(self.children_, n_leaves, n_leaves - n)[:n_leaves], self.weights_
+        )
+        return Cut(int(n), labels, weights, self._merged)
 
     def predict_proba(self, X: Any, n: int, groups: Any = None, lengths: Any = None) -> Array:
         """Probability of every group of `cut(n)`: summed over its components.
