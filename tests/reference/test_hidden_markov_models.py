@@ -40,7 +40,10 @@ def test_speed(speed, results, component, key, place, series):
     name = f"{key}_{'single_series' if series is None else '3series'}"
     reference = results("depmixS4")[name][place]
     rows = speed[:, :1] if component is Normal else speed[:, :2]
-    model = HMM(component(), reference["K"], random_state=0, tol=1e-8, max_iter=5000).fit(rows, series)
+    # depmixS4 reaches its best in 13 to 20 of 40 starts where K = 3; one round of screening does in about half of the seeds.
+    rounds = 3 if reference["K"] == 3 else 1
+    model = HMM(component(), reference["K"], n_init=rounds, random_state=0, tol=1e-8, max_iter=5000)
+    model.fit(rows, series)
     assert model.score(rows, series) > reference["loglik"] - CLOSE
     assert model.n_parameters() == reference["npar"]
     if abs(model.score(rows, series) - reference["loglik"]) < CLOSE:

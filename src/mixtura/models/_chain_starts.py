@@ -29,8 +29,8 @@ __all__ = ["ChainProblem"]
 
 # Steps of EM of the chain alone: to compare two orders of the states, and for the start itself.
 _FEW, _SOME = 3, 10
-# Standard deviation of what is added to the coordinates of a first chain: candidates differ in their moves, too.
-_SHAKEN = 2.0
+# Largest standard deviation of what is added to the coordinates of a first chain: candidates differ in their moves, too.
+_SHAKEN = 2.5
 # Rows (and at least one sequence) that orders are compared on.
 _COMPARED = 3000
 # Rows that mixtures, and chains with components of others, are learnt from.
@@ -148,7 +148,8 @@ class ChainProblem(Problem):
         chain: Any = self.structure(resp.sum(axis=0)[order])
         if rng is not None:
             place = chain.coordinates()
-            chain = chain.from_coordinates(place + _SHAKEN * rng.standard_normal(place.shape))
+            spread = _SHAKEN * rng.random()
+            chain = chain.from_coordinates(place + spread * rng.standard_normal(place.shape))
         new = replace(model, components=model.components.take(order), structure=chain)
         return replace(new, structure=_learnt(chain, list(_scored(new, source)), _SOME)[0])
 
