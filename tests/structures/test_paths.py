@@ -150,7 +150,8 @@ def test_an_impossible_row_is_passed_over_and_named(how):
     several, listed = paths.best_paths(scores, initial, transition, OFFSETS, 2)
     assert np.isneginf(several[2]).all()
     assert (listed[:, 6:8] == -1).all()
-    assert paths.impossible_rows(scores, initial, transition, OFFSETS).tolist() == [6]
+    scale = paths.filter_rows(scores, initial, transition, OFFSETS).log_scale
+    assert np.flatnonzero(np.isneginf(scale)).tolist() == [6]
     drawn = paths.sample_paths(scores, initial, transition, OFFSETS, 5, np.random.default_rng(0))
     assert ((drawn >= 0) & (drawn < 3)).all()
 
@@ -169,32 +170,6 @@ def test_states_that_cannot_be_left_or_reached_give_no_nan(how):
         >= 0
     )
     assert np.isfinite(paths.predicted(scores, np.array([0.5, 0.5]), stuck, offsets)).all()
-
-
-def test_a_filter_that_takes_rows_one_by_one(how):
-    for name in ("free", "left-right", "unnormalised"):
-        initial, transition = CASES[name]
-        evidence, filtered = paths.filtered(SCORES, initial, transition, OFFSETS)
-        ahead = paths.predicted(SCORES, initial, transition, OFFSETS)
-        live = paths.Filter(initial, transition)
-        for unit, (start, stop) in enumerate(pairwise(OFFSETS)):
-            live.reset()
-            for t in range(start, stop):
-                np.testing.assert_allclose(live.predicted, ahead[t], atol=1e-12)
-                np.testing.assert_allclose(live.step(SCORES[:, t]), filtered[t], atol=1e-12)
-            assert live.log_evidence == pytest.approx(evidence[unit], rel=1e-12)
-
-
-def test_a_filter_at_rows_not_seen_and_impossible():
-    initial, transition = CASES["free"]
-    live = paths.Filter(initial, transition)
-    np.testing.assert_allclose(live.step(), initial)
-    np.testing.assert_allclose(live.step(np.full(3, -np.inf)), initial @ transition)
-    assert live.log_evidence == -np.inf
-    assert live.n_rows == 2
-    live.reset()
-    assert live.log_evidence == 0.0
-    assert repr(live) == "Filter(K=3, rows=0)"
 
 
 @pytest.mark.parametrize("n_paths", [0, -1, 1.5])

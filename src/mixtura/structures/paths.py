@@ -10,7 +10,7 @@ given the one after it, :math:`p(z_t=i\mid z_{t+1}=j, x_{1..t})\propto p(z_t=i\m
 
 In all of them `transition` is (K, K), or (B, K, K) where moves depend on the row: then row t has those of the step that enters it.
 Weights need not sum to one. A row that is impossible (no state that can be reached could have made it) gives its sequence a log
-evidence of minus infinity and is passed over, as if it had not been seen; :func:`impossible_rows` names it. A best path through it
+evidence of minus infinity and is passed over, as if it had not been seen: its log scale is minus infinity. A best path through it
 does not exist: its log probability is minus infinity and its states are -1.
 
 References
@@ -36,12 +36,10 @@ from mixtura.structures.messages import smooth, smooth_in_logs
 from mixtura.structures.sweep import advance, ends
 
 __all__ = [
-    "Filter",
     "FilteredRows",
     "best_paths",
     "filter_rows",
     "filtered",
-    "impossible_rows",
     "posterior",
     "predicted",
     "sample_paths",
@@ -316,93 +314,3 @@ def _positive(n_paths: int) -> int:
         msg = f"n_paths is {n_paths!r}; expected a positive integer: how many paths of every sequence."
         raise InvalidParameterError(msg)
     return int(n_paths)
-
-
-def impossible_rows(scores: Array, initial: Array, transition: Array, offsets: Array) -> Array:
-    """Numbers of the rows that no state could have made that the rows before them allow; for messages.
-
-    Examples
-    --------
-    >>> scores = np.array([[0.0, -np.inf, 0.0], [-np.inf, 0.0, 0.0]])
-    >>> impossible_rows(scores, np.array([0.5, 0.5]), np.eye(2), np.array([0, 3]))
-    array([1])
-    """
-    return np.flatnonzero(np.isneginf(filter_rows(scores, initial, transition, offsets).log_scale))
-
-
-class Filter:
-    """A filter for live data: one row at a time, in logarithms.
-
-    Parameters
-    ----------
-    initial : ndarray, shape (K,)
-        Probabilities of the first state.
-    transition : ndarray, shape (K, K)
-        Probabilities of moves.
-
-    Examples
-    --------
-    >>> live = Filter(np.array([0.5, 0.5]), np.array([[0.9, 0.1], [0.1, 0.9]]))
-    >>> live.step(np.log([0.5, 0.1])).round(2)
-    array([0.83, 0.17])
-    >>> live.predicted.round(2), round(live.log_evidence, 2)
-    (array([0.77, 0.23]), -1.2)
-    """
-
-    def __init__(self, initial: Array, transition: Array) -> None:
-        with np.errstate(divide="ignore"):
-            self._initial, self._moves = np.log(initial), np.log(transition)
-        self.reset()
-
-    def __repr__(self) -> str:
-        return f"Filter(K={len(self._initial)}, rows={self.n_rows})"
-
-    def reset(self) -> None:
-        """Begin a new sequence."""
-        self.n_rows = 0
-        self.log_evidence = 0.0
-        self._logs: Array = self._initial
-
-    @property
-    def filtered(self) -> Array:
-        """p(z_t | x_1, ..., x_t), shape (K,); before the first row the initial law."""
-        return np.asarray(np.exp(self._logs))
-
-    @property
-    def predicted(self) -> Array:
-        """Probabilities of the next row's state, shape (K,)."""
-        ahead = np.exp(self._ahead())
-        return np.asarray(ahead / ahead.sum())
-
-    def _ahead(self) -> Array:
-        if self.n_rows == 0:
-            return self._initial
-        joint = self._logs[:, None] + self._moves
-        largest = joint.max(axis=0)
-        with np.errstate(divide="ignore"):
-            return np.asarray(
-                np.log(np.exp(joint - np.where(np.isneginf(largest), 0.0, largest)).sum(axis=0))
-                + np.where(np.isneginf(largest), 0.0, largest)
-            )
-
-    def step(self, scores: Array | None = None) -> Array:
-        """Take in a row, and return the filtered probabilities (K,).
-
-        Parameters
-        ----------
-        scores : ndarray, shape (K,), optional
-            log p(x | state). None: a step that was not seen.
-        """
-        ahead = self._ahead()
-        row = ahead if scores is None else ahead + scores
-        self.n_rows += 1
-        largest = row.max()
-        if np.isneginf(largest):  # impossible: passed over
-            self.log_evidence = -np.inf
-            row = ahead if ahead.max() > -np.inf else np.zeros_like(ahead)
-            total = np.log(np.exp(row - row.max()).sum()) + row.max()
-        else:
-            total = np.log(np.exp(row - largest).sum()) + largest
-            self.log_evidence += float(total)
-        self._logs = row - total
-        return self.filtered

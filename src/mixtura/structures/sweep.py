@@ -13,6 +13,8 @@ which only the sum is formed.
 What underflows is lost. Nothing that mattered was lost if no row's sum falls below 1e-200 (so that a lost term is below 1e-108 of its
 row) and no :math:`\sum_j\beta_t(j)/Z_t` exceeds 1e80: both are checked, and sequences of which this is not known are named.
 
+The file is long because the layouts of rows, the room they live in and the way there and back belong together.
+
 References
 ----------
 .. [1] C. M. Bishop (2006), Pattern Recognition and Machine Learning, equations 13.53 to 13.65.
