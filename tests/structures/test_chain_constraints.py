@@ -4,9 +4,22 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from mixtura.components import Gaussian
+from mixtura.data import make_source
 from mixtura.exceptions import InvalidParameterError
-from mixtura.protocols import Batch
-from mixtura.structures import DirichletMarkovMode, GroupedChain, InputOutputChain, Markov, SemiMarkov
+from mixtura.executors import Serial
+from mixtura.inference.driver import run
+from mixtura.inference.stopping import Stopping
+from mixtura.inference.updates import Maximization, Reseed
+from mixtura.protocols import Batch, Encoding
+from mixtura.structures import (
+    DirichletMarkovMode,
+    GroupedChain,
+    InputOutputChain,
+    LatentMixture,
+    Markov,
+    SemiMarkov,
+)
 from mixtura.structures.durations import FreeDurations
 from mixtura.structures.moves import FreeMoves, KnownMoves, SharedMoves, banded, left_right
 from mixtura.structures.starts import FreeStart, KnownStart, StationaryStart, stationary
@@ -207,3 +220,22 @@ def test_states_taken_keep_their_laws():
 def test_errors_say_what_was_found_and_expected(make, words):
     with pytest.raises(InvalidParameterError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.eye(2), np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.0, 1.0]])]
+)
+def test_reseeding_keeps_impossible_moves_impossible(matrix):
+    """A degenerate state gets half of another's component, but not its place in the chain."""
+    x = np.random.default_rng(0).normal(np.repeat([0.0, 4.0, 0.0, 4.0], 50))[:, None]
+    components = Gaussian(np.array([[2.0], [1e6]]), np.array([[[4.0]], [[1e-3]]]))
+    model = LatentMixture(components, Markov(np.full(2, 0.5), matrix), Encoding(1))
+    result = run(
+        model,
+        make_source(x, Encoding(1), None, np.array([0, 100, 200]), 1000),
+        update=Maximization(policy=Reseed()),
+        executor=Serial(),
+        stopping=Stopping(1e-6, max_iter=20),
+    )
+    assert result.events
+    assert not result.model.structure.transition[matrix == 0].any()

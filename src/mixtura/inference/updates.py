@@ -7,8 +7,8 @@ expected parameters, and say their divergence from the prior (`Model.penalty`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -73,7 +73,11 @@ class Drop:
 
 @dataclass(frozen=True)
 class Reseed:
-    """Replace each degenerate component by half of the largest one of its kind, split along its main axis."""
+    """Replace each degenerate component by half of the largest one of its kind, split along its main axis.
+
+    States of a chain in which not every move is possible, or not all states are alike, keep their places in it: there only the
+    components are split.
+    """
 
     def repair(self, model: Model, stats: Statistics, bad: Array) -> Repair:
         """From statistics alone: no row is looked at."""
@@ -82,7 +86,7 @@ class Reseed:
         if not kept.size:
             raise DegenerateComponentError([])
         kind = kinds(getattr(model, "components", None), size)
-        left = kind[kept]
+        left, whole, sums = kind[kept], model, stats
         model, stats = model.take(kept), stats.take(kept)
         for lost in kind[bad]:
             alike = left == lost if (left == lost).any() else np.ones(left.size, dtype=bool)
@@ -92,7 +96,17 @@ class Reseed:
             model = model.take([*range(_counts(stats).size - 1), largest])
         order = np.argsort(np.concatenate([kept, bad]))  # every other component keeps its number
         model, stats = model.take(order), stats.take(order)
+        if _has_places(getattr(whole, "structure", None)):
+            model = replace(model, structure=whole.structure)  # type: ignore[attr-defined, type-var] # a LatentMixture
+            stats.parts["structure"] = sums.parts["structure"]
         return Repair(model, stats, f"reseeded component(s) {_names(bad)} by splitting the largest")
+
+
+def _has_places(structure: Any) -> bool:
+    """Whether states follow each other in a way that another state in their place would change."""
+    if not getattr(structure, "sequential", False):
+        return False
+    return not structure.exchangeable or not np.all(structure.transition > 0)
 
 
 @dataclass(frozen=True)

@@ -195,8 +195,8 @@ class KnownMoves(FreeMoves):
 
     @property
     def exchangeable(self) -> bool:
-        """Where what is known is the same for all."""
-        return alike(np.where(np.isnan(self.known), -1.0, self.known))
+        """No: what is known is of a state's own place."""
+        return False
 
     def counted(self, table: Array) -> Array:
         """Where entries are free."""
