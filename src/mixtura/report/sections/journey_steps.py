@@ -31,7 +31,7 @@ def context(results: Any) -> dict[str, Any]:
         ),
         (
             "Visits were sorted by what is bought",
-            f"{words.count(n_types, 'basket type')}: typical contents of a basket. Each customer has an own mix of them.",
+            f"{words.count(n_types, 'basket type')}: typical contents of a basket. Each customer has a mix of their own.",
         ),
         (
             "Phases were learnt",
