@@ -391,6 +391,8 @@ def test_what_is_given_beside_the_rows(arguments, message):
         ([np.zeros((3, 1)), np.zeros((3, 2))], "Sequence 1 has 2 columns"),
         ([np.zeros((3, 1)), np.zeros((0, 1))], "Sequence 1 has 0 rows"),
         (NUMBERS[:1], "There are 1 observed steps"),
+        (None, "X is None; expected rows of shape"),
+        ([np.zeros(3), np.zeros(2)], "Sequence 0 has 1 dimension"),
     ],
 )
 def test_rows_that_say_nothing(rows, message):

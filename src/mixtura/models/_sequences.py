@@ -112,6 +112,7 @@ def _one_after_another(X: Any, lengths: Any) -> Sequences:
         _refuse_uneven(tables)
         rows = sp.vstack(tables, format="csr") if sparse else np.concatenate(tables)
         return Sequences(rows, _offsets([table.shape[0] for table in tables]))
+    _refuse_no_table(X)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if lengths is None:
         return Sequences(X, _offsets([n_rows]))
@@ -137,6 +138,22 @@ def _offsets(lengths: Any) -> Array:
 
 def _is_list_of_tables(X: Any) -> bool:
     return isinstance(X, list | tuple) and len(X) > 0 and all(np.ndim(table) == 2 for table in X)
+
+
+def _refuse_no_table(X: Any) -> None:
+    """Refuse what has no rows, and sequences without columns."""
+    if not hasattr(X, "__len__") and not hasattr(X, "shape"):
+        msg = f"X is {X!r}; expected rows of shape (n_samples, n_features), or a list with such a table for each sequence."
+        raise InvalidDataError(msg)
+    if (
+        isinstance(X, list | tuple)
+        and len({len(row) for row in X if isinstance(row, np.ndarray) and row.ndim == 1}) > 1
+    ):
+        msg = (
+            "Sequence 0 has 1 dimension; expected tables of shape (rows, columns). Give each sequence of single values as "
+            "a column: values[:, None]."
+        )
+        raise InvalidDataError(msg)
 
 
 def _refuse_uneven(tables: list[Any]) -> None:

@@ -381,10 +381,8 @@ class HMM(BaseHMM):
     def _given(self, problem: Problem, rng: np.random.Generator) -> LatentMixture | None:
         if self.warm_start and hasattr(self, "_components"):
             return self._from_fitted(problem, self)
-        given, origin = (
-            self._component,
-            problem.encoding.origin,
-        )  # the problem's own are blank where they have priors
+        # Not the problem's own components: these are blank where they have priors.
+        given, origin = self._component, problem.encoding.origin
         if hooks.is_blank(given):
             return None
         placed = given if origin is None else hooks.moved(given, origin)
