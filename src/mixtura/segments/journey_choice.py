@@ -60,7 +60,7 @@ class Candidates:
     criterion : {"forecast", "bic", "aic", "icl"}
         What decides.
     moves : {"auto", "common", "own"}
-        Whether each customer has own chances of moving: where they foresee more by a standard error, never, or always.
+        Whether each customer has chances of their own of moving: where they foresee more by a standard error, never, or always.
     """
 
     numbers: tuple[int, ...]

@@ -121,7 +121,7 @@ def journey_transactions(
     over : {"auto", "types", "visits"}
         By what phases may differ: how often customers come and what for (basket types), how often alone, or whichever foresees more.
     moves : {"auto", "common", "own"}
-        Whether each customer has own chances of moving from phase to phase, shrunk to those of all: where they foresee more, never, or
+        Whether each customer has chances of their own, shrunk to those of all, of moving: where they foresee more, never, or
         always.
     n_types : int or iterable of int, optional
         Number of basket types, or the numbers to choose from by BIC; by default 20, or fewer where there are fewer than 20,000 baskets.

@@ -157,7 +157,7 @@ def drawing(
 
 
 def _own(results: Any) -> list[str]:
-    """Whether each customer has own chances."""
+    """Whether each customer has chances of their own."""
     own = results.part("own_moves")
     if not own:
         return []
@@ -170,10 +170,10 @@ def _own(results: Any) -> list[str]:
     )
     if own.get("used"):
         return [
-            f"Every customer has own chances, shrunk to those of all, which are drawn; they foresee more{about}."
+            f"Every customer has chances of their own, shrunk to those of all, which are drawn; they foresee more{about}."
         ]
     return [
-        f"Own chances for each customer were tried and did not foresee more{about}, so all have the same."
+        f"Chances of their own for each customer were tried and did not foresee more{about}, so all have the same."
     ]
 
 
