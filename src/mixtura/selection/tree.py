@@ -484,13 +484,14 @@ class SegmentTree(BaseEstimator):
             weights = np.asarray(self.estimator.group_weights_) @ np.eye(n)[labels]
             memory = {0: {"counts": weights, "dirichlet": weights}}
         bound = float(self.bounds_[n - 1])
+        count = Statistics({"count": np.bincount(labels, self._found.leaves.count)})
         result = FitResult(
             self._joined(self.cut(n)),
             (bound,),
             Reason.STOPPED,
             0,
             self._found.weight,
-            Statistics(),
+            Statistics(parts={"structure": count}),
             memory=memory,
         )
         name = f"{len(labels)} components merged to {n}"
