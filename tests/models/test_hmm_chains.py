@@ -94,6 +94,14 @@ def test_regular_stays_are_no_matter_of_chance():
         regular.best_paths(ROWS, LENGTHS)
 
 
+def test_stays_that_depend_on_covariates_have_no_expected_length():
+    settings, covariates = CHAINS["covariates"]
+    model = HMM(Normal(), 2, random_state=0, **settings).fit(ROWS, LENGTHS, covariates=covariates)
+    with pytest.raises(AttributeError, match="InputOutputMarkov has no expected dwell times"):
+        _ = model.dwell_times_
+    assert "as covariates say" in model.summary()
+
+
 def test_checkpoints_change_nothing():
     plain = HMM(Normal(), 2, random_state=0).fit(ROWS, LENGTHS)
     saving = HMM(Normal(), 2, random_state=0, checkpoint=True).fit(ROWS, LENGTHS)

@@ -146,13 +146,11 @@ class Future(States):
     def dwell_times_(self) -> Array:
         """Expected number of steps that a stay in each state lasts, shape (n_components,); infinite where it is never left."""
         law = self._law().structure
-        if hasattr(law, "durations"):  # stays have a law of their own
-            return np.asarray(law.durations.means())
-        if not hasattr(law, "transition"):
-            msg = f"{type(law).__name__} has no expected dwell times: they depend on covariates."
+        times = getattr(law, "dwell_times", None)
+        if times is None:
+            msg = f"{type(law).__name__} has no expected dwell times: its moves depend on covariates."
             raise AttributeError(msg)
-        leave = 1.0 - np.diagonal(law.transition)
-        return np.where(leave > 0, 1.0 / np.where(leave > 0, leave, 1.0), np.inf)
+        return np.asarray(times)
 
     # --- shared -----------------------------------------------------------------------------------------------
     def _emitted(self, states: Array, rng: np.random.Generator) -> Array:

@@ -146,5 +146,5 @@ def _lasting(chain: Any) -> list[str]:
     try:
         times = chain.dwell_times_
     except AttributeError:
-        return ["as covariates or groups say"]
+        return ["as covariates say"]
     return [f"{time:.4g}" if np.isfinite(time) else "for ever" for time in times]

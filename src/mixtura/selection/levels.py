@@ -176,8 +176,7 @@ def _parameters(model: LatentMixture, names: Sequence[str]) -> dict[tuple[str, s
     """Parameters of single columns, and how long states last; no covariances, which merging makes larger by itself."""
     rows = hooks.table(model.components, names, model.encoding.origin)
     found = {(row.name, row.feature): row.values for row in rows if not row.other_feature}
-    transition = getattr(model.structure, "transition", None)
-    if transition is not None:
-        with np.errstate(divide="ignore"):
-            found["expected steps in the state", ""] = 1.0 / (1.0 - np.diagonal(transition))
+    times = getattr(model.structure, "dwell_times", None)
+    if times is not None:
+        found["expected steps in the state", ""] = times
     return found

@@ -47,7 +47,7 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.grouped_paths import GroupedPaths
-from mixtura.structures.markov import Markov, refuse_laws, stationary
+from mixtura.structures.markov import Markov, expected_stays, refuse_laws, stationary
 from mixtura.structures.moves import FreeMoves, alike, still_possible
 from mixtura.structures.starts import FreeStart, KnownStart, StartLaw
 from mixtura.structures.varying import smooth_varying
@@ -134,6 +134,11 @@ class GroupedMarkov(GroupedPaths):
     def weights(self) -> Array:
         """The population's long-run shares of the states, shape (K,)."""
         return stationary(self.transition, self.initial)
+
+    @property
+    def dwell_times(self) -> Array:
+        """Expected number of rows of a stay in each state by the population's moves, shape (K,)."""
+        return expected_stays(self.transition)
 
     @property
     def _possible(self) -> Array:

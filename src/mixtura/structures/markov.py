@@ -112,6 +112,11 @@ class Markov(ChainPaths):
         return stationary(self.transition, self.initial)
 
     @property
+    def dwell_times(self) -> Array:
+        """Expected number of rows of a stay in each state, shape (K,); infinite where it is never left."""
+        return expected_stays(self.transition)
+
+    @property
     def scored(self) -> tuple[Array, Array]:
         """What paths are weighed with: initial and transition probabilities."""
         return self.initial, self.transition
@@ -256,6 +261,18 @@ def refuse_laws(chain: Markov, setting: str, *starts: type) -> None:
             "the transition matrix."
         )
         raise InvalidParameterError(msg)
+
+
+def expected_stays(transition: Array) -> Array:
+    """Expected number of rows for which each state of a chain lasts, shape (K,).
+
+    Examples
+    --------
+    >>> expected_stays(np.array([[0.75, 0.25], [0.0, 1.0]]))
+    array([ 4., inf])
+    """
+    leave = 1.0 - np.diagonal(transition)
+    return np.where(leave > 0, 1.0 / np.where(leave > 0, leave, 1.0), np.inf)
 
 
 def pseudo_counts(prior: Any, n_components: int, default: float) -> tuple[Array, Array]:
