@@ -9,6 +9,7 @@ from typing import Any
 
 from mixtura.exceptions import InvalidDataError
 from mixtura.report import charts, page, words
+from mixtura.report.results import Content
 from mixtura.report.sections import (
     data,
     journey_check,
@@ -34,7 +35,7 @@ _SECTIONS: page.Chapters = (
 )
 
 
-class JourneyResults:
+class JourneyResults(Content):
     """The content of journeys.json with the questions that several sections ask.
 
     Parameters
@@ -62,33 +63,12 @@ class JourneyResults:
         if [len(row) for row in content["moves"]] != [n_phases] * n_phases:
             message = f"journeys['moves']: found {len(content['moves'])} rows, expected {n_phases} rows of {n_phases} numbers. {again}"
             raise InvalidDataError(message)
-        self.header = content
-        self._soften = words.soften(self.categories)
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """Counts and times of the transactions."""
-        return self.part("data")
-
-    @property
-    def command(self) -> Mapping[str, Any]:
-        """The options of the run."""
-        return self.part("command")
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        """Which column played which part."""
-        return self.part("columns")
+        super().__init__(content)
 
     @property
     def notes(self) -> list[str]:
         """Remarks of the run, each once."""
         return list(dict.fromkeys(str(note) for note in self.header.get("notes") or []))
-
-    @property
-    def categories(self) -> list[str]:
-        """Names of the categories as they stand in the data."""
-        return [str(name) for name in self.header["categories"]]
 
     @property
     def phases(self) -> list[Mapping[str, Any]]:
@@ -109,14 +89,6 @@ class JourneyResults:
     def validation(self) -> Mapping[str, Any]:
         """The check on later periods; empty if there was none."""
         return self.part("validation")
-
-    def part(self, name: str) -> Mapping[str, Any]:
-        """A part that is a mapping; empty where it is absent or null."""
-        return self.header.get(name) or {}
-
-    def label(self, name: Any) -> str:
-        """How a category is written: capitals throughout become sentence case."""
-        return words.sentence_case(str(name)) if self._soften else str(name)
 
     def named(self, phase: Mapping[str, Any]) -> str:
         """The name of a phase as it is written on the page."""

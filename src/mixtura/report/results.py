@@ -11,7 +11,7 @@ from typing import Any
 from mixtura.exceptions import InvalidDataError
 from mixtura.report import words
 
-__all__ = ["SCHEMA", "SEGMENT_SCHEMA", "Level", "Results"]
+__all__ = ["SCHEMA", "SEGMENT_SCHEMA", "Content", "Level", "Results"]
 
 SCHEMA = "mixtura-missions/2"
 SEGMENT_SCHEMA = "mixtura-segments/1"
@@ -68,7 +68,52 @@ class Level:
         return list(self.raw.get(name) or [])
 
 
-class Results:
+class Content:
+    """What all results hold: counts, the options of the run, categories.
+
+    Parameters
+    ----------
+    header : mapping
+        The content of a JSON file.
+    """
+
+    def __init__(self, header: Mapping[str, Any]) -> None:
+        self.header = header
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """A part that is a mapping; empty where it is absent or null."""
+        return self.header.get(name) or {}
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Counts and times of the transactions."""
+        return self.part("data")
+
+    @property
+    def command(self) -> Mapping[str, Any]:
+        """The options of the run."""
+        return self.part("command")
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Which column played which part."""
+        return self.part("columns")
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the C categories as they stand in the data."""
+        return [str(name) for name in self.header["categories"]]
+
+    @cached_property
+    def _soften(self) -> bool:
+        return words.soften(self.categories)
+
+    def label(self, name: Any) -> str:
+        """How a category or a group is written: capitals throughout become sentence case."""
+        return words.sentence_case(str(name)) if self._soften else str(name)
+
+
+class Results(Content):
     """The content of missions.json and segments.json with the questions that several sections ask.
 
     Parameters
@@ -97,7 +142,7 @@ class Results:
             _check(segments, "segments", (SEGMENT_SCHEMA,), shares)
         self.mission_level = Level("missions", missions or {}, "mission", "basket")
         self.segment_level = Level("segments", segments or {}, "segment", "customer")
-        self.header: Mapping[str, Any] = missions if missions is not None else segments or {}
+        super().__init__(missions if missions is not None else segments or {})
 
     @property
     def levels(self) -> list[Level]:
@@ -105,29 +150,9 @@ class Results:
         return [level for level in (self.mission_level, self.segment_level) if level.raw]
 
     @property
-    def data(self) -> Mapping[str, Any]:
-        """Counts and times of the transactions."""
-        return self._mapping("data")
-
-    @property
-    def command(self) -> Mapping[str, Any]:
-        """The options of the run."""
-        return self._mapping("command")
-
-    @property
-    def columns(self) -> Mapping[str, Any]:
-        """Which column played which part."""
-        return self._mapping("columns")
-
-    @property
     def notes(self) -> list[str]:
         """Remarks of the run, each once."""
         return list(dict.fromkeys(str(note) for level in self.levels for note in level.rows("notes")))
-
-    @property
-    def categories(self) -> list[str]:
-        """Names of the C categories as they stand in the data."""
-        return [str(name) for name in self.header["categories"]]
 
     @property
     def category_share(self) -> list[float]:
@@ -159,14 +184,6 @@ class Results:
         """Prediction of later baskets; empty if there were none."""
         return self.mission_level.part("held_out")
 
-    @cached_property
-    def _soften(self) -> bool:
-        return words.soften(self.categories)
-
-    def label(self, name: Any) -> str:
-        """How a category, mission or segment is written: capitals throughout become sentence case."""
-        return words.sentence_case(str(name)) if self._soften else str(name)
-
     def named(self, item: Mapping[str, Any], noun: str = "mission") -> str:
         """The name of a mission or segment as it is written on the page."""
         return self.label(item.get("name") or f"{noun.capitalize()} {item.get('number')}")
@@ -179,9 +196,6 @@ class Results:
             return None
         ratio = share / overall
         return ratio if math.isfinite(ratio) else None
-
-    def _mapping(self, key: str) -> Mapping[str, Any]:
-        return self.header.get(key) or {}
 
 
 def _check(raw: Any, key: str, schemas: tuple[str, ...], shares: Mapping[str, str]) -> None:
