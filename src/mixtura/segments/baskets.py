@@ -215,6 +215,29 @@ def check_test_fraction(test_fraction: float) -> None:
         raise InvalidParameterError(message)
 
 
+def refuse_equal_baskets(counts: Any) -> None:
+    """Refuse baskets between which there is no difference.
+
+    Parameters
+    ----------
+    counts : csr_matrix, shape (N, C)
+        The baskets before the split.
+
+    Raises
+    ------
+    InvalidDataError
+        If all hold the same counts.
+    """
+    n_baskets = counts.shape[0]
+    if n_baskets > 1 and (counts.max(axis=0) - counts.min(axis=0)).nnz:
+        return
+    message = (
+        f"all {n_baskets:,} baskets before the split hold the same counts, so there is nothing to tell apart. Expected baskets "
+        "that differ; check the basket and category columns and the filter."
+    )
+    raise InvalidDataError(message)
+
+
 def one_time(value: Any) -> str | None:
     """A time as text: ISO 8601 for times, the number itself for numbers.
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from mixtura.exceptions import InvalidParameterError, did_you_mean
 from mixtura.inference import criteria
 from mixtura.inference.stopping import catch_interrupt
 from mixtura.protocols import Batch
@@ -31,7 +30,6 @@ __all__ = [
     "MOVES",
     "PHASES",
     "Candidates",
-    "check_phase_criterion",
     "choose_phases",
     "log_contents",
 ]
@@ -67,19 +65,6 @@ class Candidates:
     designs: tuple[Design, ...]
     criterion: str
     moves: str = AUTO
-
-
-def check_phase_criterion(criterion: str) -> None:
-    """Refuse a criterion that is not known.
-
-    Raises
-    ------
-    InvalidParameterError
-        With the nearest known one.
-    """
-    if criterion not in CRITERIA:
-        message = f"criterion={criterion!r} is not known. {did_you_mean(str(criterion), CRITERIA)}"
-        raise InvalidParameterError(message)
 
 
 def log_contents(scores: np.ndarray, prior: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:

@@ -18,22 +18,20 @@ from mixtura.exceptions import (
     EdgeOfRangeWarning,
     InterruptedWarning,
     InvalidDataError,
-    InvalidParameterError,
-    did_you_mean,
     optional_import,
 )
 from mixtura.models import GroupedMultinomialMixture, MultinomialMixture
 from mixtura.segments import output
-from mixtura.segments.baskets import check_test_fraction
+from mixtura.segments.baskets import check_test_fraction, refuse_equal_baskets
 from mixtura.segments.header import header
 from mixtura.segments.journey_checks import Types, calibration, validation
 from mixtura.segments.journey_choice import (
     AUTO,
+    CRITERIA,
     FORECAST,
     MOVES,
     PHASES,
     Candidates,
-    check_phase_criterion,
     choose_phases,
 )
 from mixtura.segments.journey_grid import Grid, make_grid
@@ -41,13 +39,13 @@ from mixtura.segments.journey_phases import DESIGNS, VISITS, fit_phases
 from mixtura.segments.journey_result import Journeys
 from mixtura.segments.journey_tell import assemble_journeys
 from mixtura.segments.journey_writing import write_journeys
+from mixtura.segments.options import LARGEST_SEED, check_known, silent, whole_number
 from mixtura.segments.sweep import MISSIONS, Level, Report, quiet, schedule, sweep
 from mixtura.segments.tables import chunks
 from mixtura.segments.transactions import read_baskets
 
 __all__ = ["journey_transactions"]
 
-LARGEST_SEED = 2**32 - 1
 BASKET_TYPES = Level("types", "n_types", "baskets", MISSIONS.usual)
 MOST_TYPES = 20
 MANY_BASKETS = 20_000  # from here on the usual search would end at the most types anyway
@@ -199,13 +197,11 @@ def journey_transactions(
     >>> found.phases.mean_visits.round().tolist()
     [8.0, 1.0]
     """
-    report = progress or _silent
-    check_phase_criterion(criterion)
-    for name, value_, known in (("over", over, (AUTO, *DESIGNS)), ("moves", moves, MOVES)):
-        if value_ not in known:
-            message = f"{name}={value_!r} is not known. {did_you_mean(str(value_), known)}"
-            raise InvalidParameterError(message)
-    seed = _seed(random_state)
+    report = progress or silent
+    check_known("criterion", criterion, CRITERIA)
+    check_known("over", over, (AUTO, *DESIGNS))
+    check_known("moves", moves, MOVES)
+    seed = whole_number("random_state", random_state, LARGEST_SEED)
     check_test_fraction(test_fraction)
     target = None if out is None else Path(out)
     if target is not None:
@@ -315,12 +311,7 @@ def _types(grid: Grid, numbers: Sequence[int] | None, seed: int, report: Report)
     """Basket types, and each customer's own mix of them."""
     n_train = grid.n_train_baskets
     train = grid.baskets.counts[:n_train]
-    if not (train.max(axis=0) - train.min(axis=0)).nnz:
-        message = (
-            f"all {n_train:,} baskets before the split hold the same counts, so there is nothing to tell apart. Expected baskets "
-            "that differ; check the basket and category columns and the filter."
-        )
-        raise InvalidDataError(message)
+    refuse_equal_baskets(train)
     usual = [number for number in schedule(None, n_train, BASKET_TYPES) if number <= MOST_TYPES]
     tried = list(numbers) if numbers is not None else usual[-1:] if n_train >= MANY_BASKETS else usual
     found = sweep(
@@ -373,16 +364,3 @@ def _warn(found: Journeys) -> None:
         warnings.warn(message, InterruptedWarning, stacklevel=3)
     elif found.results["choice"]["at_edge"]:
         warnings.warn(f"{sentence}. Try other numbers (n_phases).", EdgeOfRangeWarning, stacklevel=3)
-
-
-def _seed(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= LARGEST_SEED:
-        message = (
-            f"random_state: found {value!r}. Expected a whole number from 0 to {LARGEST_SEED:,}, such as 0."
-        )
-        raise InvalidParameterError(message)
-    return int(value)
-
-
-def _silent(stage: str, done: int, total: int, text: str) -> None:
-    """Progress that nobody asked for."""

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.inference.stopping import catch_interrupt
 from mixtura.segments.evaluation import clustered_mean
+from mixtura.segments.options import silent
 from mixtura.segments.topics import CELLS, lda_log_likelihood, log_coefficient, row_blocks
 
 __all__ = ["rivals"]
@@ -87,7 +88,7 @@ def rivals(
         customers[later],
     )
     n_components = len(global_model.weights_)
-    say = report or _silent
+    say = report or silent
     ours = household.score_samples(test, groups=owners)
     fits: list[tuple[str, str, Callable[[], tuple[np.ndarray, int, str]]]] = [
         ("One mission for all", "one", lambda: _one(train, test)),
@@ -125,10 +126,6 @@ def rivals(
     name = f"{n_components} missions, weights of each customer"
     say("rivals", len(fits), len(fits), f"{len(later):,} later baskets")
     return [*rows, _row(name, "mixtura", ours, household.n_parameters(), note, ours, owners)]
-
-
-def _silent(stage: str, done: int, total: int, text: str) -> None:
-    """Progress that nobody asked for."""
 
 
 def _row(

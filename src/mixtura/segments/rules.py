@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.exceptions import InvalidParameterError, did_you_mean
+from mixtura.exceptions import InvalidParameterError
+from mixtura.segments.options import check_known
 
 __all__ = ["Rules", "number_or_share"]
 
@@ -40,10 +41,7 @@ class Rules:
         InvalidParameterError
             If an option is outside its domain.
         """
-        if self.rare not in RARE:
-            raise InvalidParameterError(
-                f"rare={self.rare!r} is not known. {did_you_mean(str(self.rare), RARE)}"
-            )
+        check_known("rare", self.rare, RARE)
         support = self.min_support
         if support is not None:
             share = isinstance(support, float | np.floating) and 0 < support < 1

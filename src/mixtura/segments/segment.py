@@ -18,22 +18,22 @@ import numpy as np
 from mixtura.exceptions import (
     EdgeOfRangeWarning,
     InterruptedWarning,
-    InvalidDataError,
     InvalidParameterError,
     optional_import,
 )
 from mixtura.inference.stopping import catch_interrupt
 from mixtura.segments import output
-from mixtura.segments.baskets import Baskets, check_test_fraction
+from mixtura.segments.baskets import Baskets, check_test_fraction, refuse_equal_baskets
 from mixtura.segments.customers import refuse_few_customers
 from mixtura.segments.find import Job, find_missions, segments_of_customers
 from mixtura.segments.header import header
 from mixtura.segments.households import household_notes
 from mixtura.segments.inferring import inference_options
+from mixtura.segments.options import LARGEST_SEED, check_known, silent, whole_number
 from mixtura.segments.previous import LABELS, Previous, open_earlier, open_previous, previous_labels
 from mixtura.segments.refresh import check_compatible
 from mixtura.segments.result import Segmentation
-from mixtura.segments.sweep import MISSIONS, SEGMENTS, Report, check_criterion, schedule
+from mixtura.segments.sweep import CRITERIA, MISSIONS, SEGMENTS, Report, schedule
 from mixtura.segments.tell import tell_missions, tell_segments
 from mixtura.segments.totals import mission_totals
 from mixtura.segments.transactions import read_baskets
@@ -41,7 +41,6 @@ from mixtura.segments.writing import write_results
 
 __all__ = ["segment_transactions"]
 
-LARGEST_SEED = 2**32 - 1
 LEVELS = ("both", "baskets", "customers")
 CHECKS_CUT = "The run was interrupted while the result was checked: samples of the bootstrap or simpler methods are missing."
 
@@ -217,11 +216,11 @@ def segment_transactions(
     >>> found.model.group_weights_.round(1).max(axis=1).tolist()
     [1.0, 1.0]
     """
-    report = progress or _silent
-    check_criterion(criterion)
+    report = progress or silent
+    check_known("criterion", criterion, CRITERIA)
     _check_level(level, n_missions, n_segments)
-    seed = _whole("random_state", random_state, LARGEST_SEED)
-    n_replicates = _whole("bootstrap", bootstrap, 1000)
+    seed = whole_number("random_state", random_state, LARGEST_SEED)
+    n_replicates = whole_number("bootstrap", bootstrap, 1000)
     asked = {"level": level, "criterion": criterion, "n_missions": n_missions, "n_segments": n_segments}
     inference = inference_options(bayes, max_missions, max_segments, asked)
     check_test_fraction(test_fraction)
@@ -265,7 +264,7 @@ def segment_transactions(
     for sentence in baskets.describe():
         report("note", 0, 0, sentence)
     n_train = baskets.n_train(test_fraction)
-    _refuse_equal_baskets(baskets, n_train)
+    refuse_equal_baskets(baskets.counts[:n_train])
     numbers = _numbers(baskets.customers[:n_train], level, n_missions, n_segments)
     command: dict[str, Any] = {
         "transactions": baskets.source,
@@ -422,26 +421,3 @@ def _numbers(customers: np.ndarray, level: str, n_missions: Any, n_segments: Any
         "n_missions": None if n_missions is None else schedule(n_missions, len(customers), MISSIONS),
         "n_segments": None if n_segments is None else schedule(n_segments, n_customers, SEGMENTS),
     }
-
-
-def _silent(stage: str, done: int, total: int, text: str) -> None:
-    """Progress that nobody asked for."""
-
-
-def _whole(name: str, value: Any, largest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= largest:
-        message = f"{name}: found {value!r}. Expected a whole number from 0 to {largest:,}, such as 0."
-        raise InvalidParameterError(message)
-    return int(value)
-
-
-def _refuse_equal_baskets(baskets: Baskets, n_train: int) -> None:
-    counts = baskets.counts[:n_train]
-    if n_train > 1 and (counts.max(axis=0) - counts.min(axis=0)).nnz:
-        return
-    message = (
-        f"all {n_train:,} baskets before the split hold the same counts, so there is nothing to tell "
-        "apart. Expected baskets "
-        "that differ; check the basket and category columns and the filter."
-    )
-    raise InvalidDataError(message)

@@ -20,7 +20,6 @@ from mixtura.exceptions import (
     InvalidParameterError,
     SpuriousSolutionWarning,
     StartsDisagreeWarning,
-    did_you_mean,
 )
 from mixtura.inference.driver import Progress
 from mixtura.selection import select
@@ -31,7 +30,6 @@ __all__ = [
     "SEGMENTS",
     "Level",
     "Sweep",
-    "check_criterion",
     "numbers_from_text",
     "quiet",
     "schedule",
@@ -202,19 +200,6 @@ def schedule(numbers: int | Iterable[int] | None, n_rows: int, level: Level = MI
         )
         raise InvalidParameterError(message)
     return found
-
-
-def check_criterion(criterion: str) -> None:
-    """Refuse a criterion that is not known.
-
-    Raises
-    ------
-    InvalidParameterError
-        With the nearest known one.
-    """
-    if criterion not in CRITERIA:
-        message = f"criterion={criterion!r} is not known. {did_you_mean(str(criterion), CRITERIA)}"
-        raise InvalidParameterError(message)
 
 
 def sweep(

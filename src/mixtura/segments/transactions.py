@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mixtura.exceptions import InvalidDataError, InvalidParameterError, did_you_mean, optional_import
+from mixtura.exceptions import InvalidDataError, InvalidParameterError, optional_import
 from mixtura.segments import checks
 from mixtura.segments.baskets import Baskets
 from mixtura.segments.columns import Column, Table, choose_columns, key_column
 from mixtura.segments.engine import connect, explain, first_line, source_name
 from mixtura.segments.levels import KnownCategories
 from mixtura.segments.money import choose_money
+from mixtura.segments.options import check_known
 from mixtura.segments.reading import Sources, read
 from mixtura.segments.rules import Rules
 from mixtura.segments.sources import open_table
@@ -148,8 +149,8 @@ def read_baskets(
     >>> found.counts.toarray().tolist(), found.categories.tolist()
     ([[1, 1], [0, 2]], ['bread', 'milk'])
     """
-    _check_choice("value", value, VALUES)
-    _check_choice("shared_baskets", shared_baskets, SHARED)
+    check_known("value", value, VALUES)
+    check_known("shared_baskets", shared_baskets, SHARED)
     rules = Rules(min_support, rare, top_items)
     named: dict[str, Any] = {
         "customer": customer,
@@ -206,11 +207,6 @@ def _failures_explained(transactions: Any, memory_limit: str | None) -> Iterator
         if "interrupt" in str(error).lower():
             raise KeyboardInterrupt from error
         raise
-
-
-def _check_choice(name: str, found: str, allowed: Sequence[str]) -> None:
-    if found not in allowed:
-        raise InvalidParameterError(f"{name}={found!r} is not known. {did_you_mean(str(found), allowed)}")
 
 
 def _open(
