@@ -98,7 +98,7 @@ def test_forecasts(found):
         share * (found.observation_ @ (matrix @ mean[-1] + offset) + found.observation_bias_)
         for share, matrix, offset in zip(ahead.regimes[0], found.transition_, found.state_bias_, strict=True)
     )
-    assert np.all(np.abs(ahead.mean[0] - expected) < 5 * ahead.standard_error[0] / np.sqrt(2000))
+    assert np.all(np.abs(ahead.mean[0] - expected) < 5 * ahead.standard_deviation[0] / np.sqrt(2000))
 
 
 def test_draws_look_like_the_rows(found):
@@ -195,3 +195,19 @@ def test_bad_input_after_the_fit(found):
         SwitchingLinearDynamicalSystem().predict(X)
     with pytest.raises(InvalidParameterError, match="n_steps is 0"):
         found.forecast(X, 0)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e-4, 1e8])
+@pytest.mark.parametrize("known", ["free", [[1.0]]])
+def test_units_do_not_matter(unit, known):
+    rng = np.random.default_rng(0)
+    x = np.zeros((160, 1))
+    for t in range(1, 160):
+        x[t] = (0.95, -0.8)[t // 40 % 2] * x[t - 1] + rng.normal()
+    one, other = (
+        SwitchingLinearDynamicalSystem(2, 1, observation=known, n_init=1, tol=1e-3, random_state=0).fit(rows)
+        for rows in (x, unit * x)
+    )
+    np.testing.assert_allclose(other.transition_, one.transition_, rtol=1e-6)
+    assert other.lower_bound_ + np.log(unit) == pytest.approx(one.lower_bound_, abs=1e-9)
+    np.testing.assert_array_equal(other.predict(unit * x), one.predict(x))

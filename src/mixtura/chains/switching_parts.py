@@ -253,10 +253,13 @@ class First:
 
 
 def _solved(square: Array, cross: Array) -> Array:
-    """square⁻¹ cross in the directions seen."""
-    values, axes = np.linalg.eigh(square)
+    """square⁻¹ cross in the directions seen, whatever the units of the rows are."""
+    size = np.sqrt(np.diagonal(square))
+    size = np.where(size > 0, size, 1.0)
+    values, axes = np.linalg.eigh(square / np.outer(size, size))
     seen = values > _UNSEEN * values[-1]
-    return np.asarray(axes[:, seen] @ ((axes[:, seen].T @ cross).T / values[seen]).T)
+    unit = size.reshape(-1, *[1] * (cross.ndim - 1))
+    return np.asarray(axes[:, seen] @ ((axes[:, seen].T @ (cross / unit)).T / values[seen]).T / unit)
 
 
 def raised(covariance: Array, floor: float) -> Array:

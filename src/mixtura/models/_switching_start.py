@@ -15,6 +15,8 @@ __all__ = ["guessed_states", "start"]
 
 # Smallest covariances, relative to states of variance one and to the variances of the columns.
 _FLOOR = 1e-6
+# Rows' worth of each coefficient that regressions of starts are pulled towards zero by.
+_RIDGE = 1e-3
 # Rounds of sorting steps into regimes, and steps about each over which its fit is averaged.
 _ROUNDS, _NEAR = 15, 5
 # Probability of staying that starts assume at least, and share of a column's variance that is noise at least.
@@ -115,7 +117,8 @@ def _regressions(
         own = np.flatnonzero(regimes == k)
         if len(own) < 3 * before.shape[1]:
             own = rng.choice(len(now), min(len(now), 3 * before.shape[1]), replace=False)
-        square = before[own].T @ before[own] + 1e-3 * np.eye(before.shape[1])
+        square = before[own].T @ before[own]
+        square += np.diag(_RIDGE * np.diagonal(square) / len(own) + np.finfo(np.float64).tiny)
         matrix = np.linalg.solve(square, before[own].T @ now[own]).T
         left = now[own] - before[own] @ matrix.T
         dynamics.append(matrix)
