@@ -60,11 +60,11 @@ def test_predictions_and_residuals_agree(whole):
     found, residuals = whole.predict(), whole.residuals()
     usual = ~np.isnan(residuals)
     np.testing.assert_allclose(
-        residuals[usual], ((whole.y_ - found.mean) / found.standard_error)[usual], rtol=1e-8
+        residuals[usual], ((whole.y_ - found.mean) / found.standard_deviation)[usual], rtol=1e-8
     )
     seen = ~np.isnan(whole.y_)
     assert (seen & ~usual).sum() == 7  # states and coefficients that began unknown
-    logs = -0.5 * residuals[usual] ** 2 - np.log(found.standard_error[usual] * np.sqrt(2 * np.pi))
+    logs = -0.5 * residuals[usual] ** 2 - np.log(found.standard_deviation[usual] * np.sqrt(2 * np.pi))
     assert np.isfinite(logs.sum())
     assert np.nanstd(residuals) == pytest.approx(1.0, abs=0.1)
 
@@ -77,7 +77,7 @@ def test_a_forecast_is_what_a_longer_series_with_gaps_predicts(whole):
     smooth = longer.components()["signal"]
     np.testing.assert_allclose(found.mean, smooth.mean[-5:], rtol=1e-8)
     error = np.sqrt(smooth.standard_error[-5:] ** 2 + whole.variances_["noise"])
-    np.testing.assert_allclose(found.standard_error, error, rtol=1e-8)
+    np.testing.assert_allclose(found.standard_deviation, error, rtol=1e-8)
     np.testing.assert_allclose(found.upper - found.mean, 1.2815515655446 * error, rtol=1e-8)
     np.testing.assert_allclose(longer.log_evidence_, whole.log_evidence_, rtol=1e-10)
 
@@ -86,9 +86,9 @@ def test_paths_have_the_moments_of_the_forecast(whole):
     later = np.zeros((4, 2))
     paths, found = whole.sample(4, 20_000, later, random_state=0), whole.forecast(4, later)
     assert paths.shape == (20_000, 4)
-    error = found.standard_error / np.sqrt(20_000)
+    error = found.standard_deviation / np.sqrt(20_000)
     assert np.all(np.abs(paths.mean(axis=0) - found.mean) < 5 * error)
-    np.testing.assert_allclose(paths.std(axis=0), found.standard_error, rtol=5 / np.sqrt(2 * 20_000))
+    np.testing.assert_allclose(paths.std(axis=0), found.standard_deviation, rtol=5 / np.sqrt(2 * 20_000))
     np.testing.assert_array_equal(paths[:2], whole.sample(4, 20_000, later, random_state=0)[:2])
 
 

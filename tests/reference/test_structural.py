@@ -40,7 +40,7 @@ def test_filter_and_smoother_of_the_nile(nile, results):
     np.testing.assert_allclose(level.standard_error**2, reference["smoothed_var"], rtol=1e-10)
     np.testing.assert_allclose(predicted.mean[1:], reference["filtered_predicted_a"][1:-1], rtol=1e-11)
     np.testing.assert_allclose(
-        predicted.standard_error[1:] ** 2,
+        predicted.standard_deviation[1:] ** 2,
         np.array(reference["predicted_P"][1:-1]) + known["noise"],
         rtol=1e-11,
     )

@@ -113,10 +113,7 @@ class DropInHMM(DropInFile, BaseHMM):
     def _check_settings(self) -> None:
         """Refuse settings outside their domain."""
         for name, least in (("n_components", 1), ("n_iter", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                msg = f"{name} is {value!r}; expected a whole number of at least {least}."
-                raise InvalidParameterError(msg)
+            checked_count(name, getattr(self, name), least)
         if not isinstance(self.tol, int | float | np.number) or np.isnan(self.tol):
             msg = f"tol is {self.tol!r}; expected a number: the least gain of the log-likelihood for which a fit goes on."
             raise InvalidParameterError(msg)

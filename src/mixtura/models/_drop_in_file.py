@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.exceptions import ModelFileError
 from mixtura.inference.restarts import StartResult
 from mixtura.inference.stopping import Reason
 from mixtura.persistence.model_file import ModelFile, write_model_file
@@ -76,17 +75,10 @@ class DropInFile(BaseEstimator):
     @classmethod
     def _from_file(cls, content: ModelFile) -> Self:
         """A model from the content of a file."""
-        known = set(inspect.signature(cls).parameters)
         arrays = dict(content.arrays)
         given = {name: arrays.pop(name) for name in list(arrays) if name.startswith(_SETTING)}
         settings = content.settings | {name.removeprefix(_SETTING): value for name, value in given.items()}
-        unknown, missing = set(settings) - known, {name for name in cls._kept if name not in arrays}
-        if unknown or missing:
-            msg = (
-                f"The {cls.__name__} in the file has settings {sorted(unknown)} unknown here, or lacks arrays {sorted(missing)}. "
-                "It was written by another version of mixtura: use that version, or fit again."
-            )
-            raise ModelFileError(msg)
+        replace(content, settings=settings).check_made_for(cls, cls._kept)
         model = cls(**settings)
         history = arrays.pop("history")
         for name, value in (content.attributes | arrays).items():

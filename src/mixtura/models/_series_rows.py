@@ -15,7 +15,7 @@ __all__ = ["checked_inputs", "checked_series"]
 _LARGEST = 1e100
 
 
-def checked_series(y: Any, *, what: str = "y") -> Array:
+def checked_series(y: Any) -> Array:
     """Values of one series, shape (T,), NaN where missing.
 
     Raises
@@ -31,26 +31,26 @@ def checked_series(y: Any, *, what: str = "y") -> Array:
     try:
         values = np.array(y, dtype=np.float64)
     except (TypeError, ValueError):
-        msg = f"{what} holds values that are no numbers; expected one number for each step, NaN or None where it is missing."
+        msg = "y holds values that are no numbers; expected one number for each step, NaN or None where it is missing."
         raise InvalidDataError(msg) from None
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
         msg = (
-            f"{what} has shape {values.shape}; expected (n_steps,), one series. Fit one model for each series, or use "
+            f"y has shape {values.shape}; expected (n_steps,), one series. Fit one model for each series, or use "
             "LinearDynamicalSystem for several columns together."
         )
         raise InvalidDataError(msg)
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
-        msg = f"{what}[{infinite[0]}] is {values[infinite[0]]}; expected finite numbers, or NaN for a missing one."
+        msg = f"y[{infinite[0]}] is {values[infinite[0]]}; expected finite numbers, or NaN for a missing one."
         raise InvalidDataError(msg)
     if np.isnan(values).all():
-        msg = f"{what} has {len(values)} steps, all of them missing; expected observations. Give at least some values."
+        msg = f"y has {len(values)} steps, all of them missing; expected observations. Give at least some values."
         raise InvalidDataError(msg)
     largest = float(np.nanmax(np.abs(values)))
     if largest > _LARGEST or 0 < largest < 1.0 / _LARGEST:
-        msg = f"{what} has values up to {largest:.3g} in size, the squares of which are out of range. Give it in another unit."
+        msg = f"y has values up to {largest:.3g} in size, the squares of which are out of range. Give it in another unit."
         raise InvalidDataError(msg)
     return values
 

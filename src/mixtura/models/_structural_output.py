@@ -52,14 +52,14 @@ class Forecast(NamedTuple):
     ----------
     mean : ndarray, shape (n_steps,)
         Expected observation.
-    standard_error : ndarray, shape (n_steps,)
-        Standard deviation of an observation about it.
+    standard_deviation : ndarray, shape (n_steps,)
+        Of an observation about it.
     lower, upper : ndarray, shape (n_steps,)
         Ends of the interval that holds an observation with the probability asked for.
     """
 
     mean: Array
-    standard_error: Array
+    standard_deviation: Array
     lower: Array
     upper: Array
 

@@ -46,7 +46,7 @@ class SwitchingForecast(NamedTuple):
 
     Parameters
     ----------
-    mean, standard_error : ndarray, shape (n_steps, n_features)
+    mean, standard_deviation : ndarray, shape (n_steps, n_features)
         Of the observations.
     lower, upper : ndarray, shape (n_steps, n_features)
         Ends of the intervals.
@@ -55,7 +55,7 @@ class SwitchingForecast(NamedTuple):
     """
 
     mean: Array
-    standard_error: Array
+    standard_deviation: Array
     lower: Array
     upper: Array
     regimes: Array

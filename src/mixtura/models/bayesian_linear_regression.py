@@ -34,6 +34,7 @@ from mixtura.inference.leaps import Leaping
 from mixtura.inference.progress import FitProgress
 from mixtura.inference.stopping import Reason, Stopping
 from mixtura.inference.updates import Maximization
+from mixtura.models._checked import checked_count
 from mixtura.models._ended import warn_of_end
 from mixtura.models._posterior_output import PosteriorOutput
 from mixtura.models._regression_rows import covariate_table
@@ -329,13 +330,7 @@ class BayesianLinearRegression(PosteriorOutput, RegressorMixin, BaseEstimator):
         """Refuse settings outside their domain."""
         for name in ("alpha_1", "alpha_2", "lambda_1", "lambda_2", "pruning_threshold", "tol"):
             _check_number(name, getattr(self, name))
-        if (
-            isinstance(self.max_iter, bool)
-            or not isinstance(self.max_iter, int | np.integer)
-            or self.max_iter < 0
-        ):
-            msg = f"max_iter is {self.max_iter!r}; expected a whole number of at least 0."
-            raise InvalidParameterError(msg)
+        checked_count("max_iter", self.max_iter, 0)
         if self.noise_variance is not None:
             _check_number(
                 "noise_variance", self.noise_variance, positive=True, otherwise=", or None to learn it"

@@ -12,6 +12,7 @@ from mixtura.components import COVARIANCES, Full, Gaussian, Nested, PenalizedGau
 from mixtura.components.penalized_gaussian import GaussianPenalty
 from mixtura.exceptions import InvalidParameterError
 from mixtura.models._chain_output import ChainOutput
+from mixtura.models._checked import checked_count
 from mixtura.models._drop_in import DropInHMM
 from mixtura.models._drop_in_chain import broadcast
 from mixtura.models._drop_in_gaussian import (
@@ -148,9 +149,7 @@ class GMMHMM(DropInHMM):
     def _check_settings(self) -> None:
         super()._check_settings()
         check_type(self.covariance_type)
-        if isinstance(self.n_mix, bool) or not isinstance(self.n_mix, int | np.integer) or self.n_mix < 1:
-            msg = f"n_mix is {self.n_mix!r}; expected a whole number of at least 1."
-            raise InvalidParameterError(msg)
+        checked_count("n_mix", self.n_mix)
 
     @property
     def weights_(self) -> Array:
