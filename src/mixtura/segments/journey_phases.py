@@ -111,8 +111,7 @@ class Phases:
     @property
     def dwell(self) -> np.ndarray:
         """Expected periods in a phase once it is entered, shape (K,); infinite where it is never left."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(1.0 / (1.0 - np.diagonal(self.moves)))
+        return np.asarray(self.model.dwell_times_)
 
     @cached_property
     def scores(self) -> np.ndarray:

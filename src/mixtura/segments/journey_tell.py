@@ -118,7 +118,7 @@ def assemble_journeys(
         "choice": phase_choice(tried, phases.design.key),
         "phases": cards,
         "moves": moves,
-        "flows": now.T @ np.ones((len(now), 1)) * moves,
+        "flows": now.sum(axis=0)[:, None] * moves,
         "timeline": _timeline(phases),
         "customers": None if anonymous else likely_movers(phases, names),
         **checks,
