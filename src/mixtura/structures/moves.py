@@ -1,7 +1,8 @@
 """Laws of a chain's transition matrix, as objects: free, with known entries, or with rows in common.
 
 A law says which of a matrix's probabilities are free: simplexes of shares, into which expected moves are *pooled*, and from which
-rows are *spread*. Priors are laws of these simplexes; of rows in common that of the first counts.
+rows are *spread*. Priors are laws of these simplexes; of rows in common that of the first counts. The file is long because every
+law stands in it, with what a chain, a prior and a search ask of it.
 """
 
 from __future__ import annotations
