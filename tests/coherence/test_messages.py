@@ -233,3 +233,18 @@ def test_checkpoints_go_with_the_chain():
         posterior.take([1]),
     ):
         assert other.checkpoint
+
+
+def test_sums_that_overflow_are_done_again_in_silence():
+    """Warnings are errors here: what overflows is not what is given back."""
+    for seed in range(100, 200, 4):
+        rng = np.random.default_rng(seed)
+        n_rows, size = rng.integers(2, 80), 20
+        scores = -rng.exponential(10 ** rng.uniform(0, 3), (size, n_rows))
+        moves = np.triu(rng.random((size, size))) ** rng.integers(1, 60)
+        moves /= moves.sum(axis=1, keepdims=True)
+        law = rng.dirichlet(np.ones(size)), moves, np.array([0, n_rows]), np.ones(n_rows)
+        fast, safe = smooth(scores, *law), smooth_in_logs(scores, *law)
+        np.testing.assert_allclose(fast.log_evidence, safe.log_evidence, rtol=1e-10)
+        np.testing.assert_allclose(fast.resp, safe.resp, atol=1e-9)
+        np.testing.assert_allclose(fast.pairs, safe.pairs, atol=1e-8)

@@ -252,7 +252,7 @@ def test_moves_may_depend_on_covariates():
     for x, q in zip(rows, covariate, strict=True):
         stream.step(x, covariates=q)
     assert stream.log_likelihood == pytest.approx(model.score(rows, covariates=covariate), rel=1e-9)
-    with pytest.raises(InvalidDataError, match="covariates has shape"):
+    with pytest.raises(InvalidDataError, match="covariates: found shape"):
         model.predict(rows, covariates=covariate[:-1])
 
 
@@ -375,7 +375,7 @@ GOOD = NUMBERS[:10]
         ({"groups": [None, *"aaaaaaaaa"]}, r"groups\[0\] is missing"),
         ({"sample_weight": [1.0, 2.0]}, r"sample_weight has shape \(2,\)"),
         ({"labels": [0] * 9}, r"labels has shape \(9,\)"),
-        ({"covariates": np.zeros((9, 1))}, "covariates has shape"),
+        ({"covariates": np.zeros((9, 1))}, "covariates: found shape"),
         ({"covariates": np.full((10, 1), np.nan)}, "is nan; expected a finite number"),
     ],
 )
@@ -451,3 +451,21 @@ def test_arguments_of_methods():
         model.forecast(NUMBERS, 2, future_covariates=np.zeros((3, 1)))
     with pytest.raises(InvalidParameterError, match="lengths is"):
         model.sample(lengths=[3, 0])
+
+
+@pytest.mark.filterwarnings("ignore::mixtura.exceptions.DegeneracyWarning")
+@pytest.mark.parametrize(
+    "laws",
+    [
+        {"transmat": left_right, "startprob": [1, 0, 0, 0, 0, 0]},
+        {"transmat": left_right(6), "start": KnownStart(), "startprob": [1, 0, 0, 0, 0, 0]},
+        {"moves": KnownMoves(np.where(left_right(6) > 0, np.nan, 0.0))},
+    ],
+)
+def test_states_are_dropped_from_laws_that_were_given(laws):
+    x = np.random.default_rng(0).normal(np.repeat([0.0, 4.0, 0.0, 4.0], 5))[:, None]
+    model = HMM(Gaussian(), 6, on_degenerate="drop", random_state=0, **laws).fit(x)
+    assert 2 <= model.n_components_ < 6
+    assert model.startprob_.shape == (model.n_components_,)
+    assert not np.tril(model.transmat_, -1).any()
+    np.testing.assert_allclose(model.transmat_.sum(axis=1), 1.0)

@@ -10,7 +10,7 @@ from mixtura.exceptions import InvalidParameterError
 from mixtura.executors import Serial
 from mixtura.inference.driver import run
 from mixtura.inference.stopping import Stopping
-from mixtura.inference.updates import Maximization, Reseed
+from mixtura.inference.updates import AddPrior, Maximization, Reseed
 from mixtura.protocols import Batch, Encoding
 from mixtura.structures import (
     DirichletMarkovMode,
@@ -225,15 +225,16 @@ def test_errors_say_what_was_found_and_expected(make, words):
 @pytest.mark.parametrize(
     "matrix", [np.eye(2), np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.0, 1.0]])]
 )
-def test_reseeding_keeps_impossible_moves_impossible(matrix):
-    """A degenerate state gets half of another's component, but not its place in the chain."""
+@pytest.mark.parametrize("repair", [Reseed(), AddPrior()])
+def test_repairs_keep_impossible_moves_impossible(matrix, repair):
+    """A degenerate state gets half of another's component, or pseudo-rows, but no other place in the chain."""
     x = np.random.default_rng(0).normal(np.repeat([0.0, 4.0, 0.0, 4.0], 50))[:, None]
     components = Gaussian(np.array([[2.0], [1e6]]), np.array([[[4.0]], [[1e-3]]]))
     model = LatentMixture(components, Markov(np.full(2, 0.5), matrix), Encoding(1))
     result = run(
         model,
         make_source(x, Encoding(1), None, np.array([0, 100, 200]), 1000),
-        update=Maximization(policy=Reseed()),
+        update=Maximization(policy=repair),
         executor=Serial(),
         stopping=Stopping(1e-6, max_iter=20),
     )

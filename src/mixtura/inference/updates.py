@@ -113,6 +113,8 @@ def _has_places(structure: Any) -> bool:
 class AddPrior:
     """Give every component, from now on, pseudo-rows that look like the average of all components.
 
+    A chain gets no pseudo-moves: those of an average state would make impossible moves possible.
+
     Parameters
     ----------
     share : float, default 1e-3
@@ -127,6 +129,8 @@ class AddPrior:
         prior.log_evidence = prior.weight = 0.0
         for name, part in prior.parts.items():
             prior.parts[name] = _levelled(part)
+        if getattr(getattr(model, "structure", None), "sequential", False):
+            prior.parts["structure"] = stats.parts["structure"] * 0.0
         event = f"gave all components pseudo-rows, {self.share:g} of the data, because of component(s) {_names(bad)}"
         return Repair(model, _with_prior(stats, prior), event, prior)
 

@@ -340,6 +340,10 @@ class HMM(BaseHMM):
     def _chain(self, counts: Array) -> Any:
         """The law of the states that a fit begins with, for the states' counts (K,)."""
         size = len(counts)
+        given = (self.startprob, self.transmat, self.start, self.moves)
+        if size < self.n_components and any(one is not None and not callable(one) for one in given):
+            # States were dropped: the laws of those left.
+            return self._chain(np.append(counts, np.ones(self.n_components - size))).take(np.arange(size))
         share = np.maximum(counts, 1e-300) / np.maximum(counts, 1e-300).sum()
         initial = (
             np.full(size, 1.0 / size) if self.startprob is None else self._given_rows("startprob", (size,))

@@ -320,7 +320,11 @@ def sweep(
     parts = chunks(int(laws.offsets[-1]), len(laws.initial))
     size = parts[0].stop
     messages = _messages(laws, size)
-    with _stored(len(parts), size, messages.width, keep=keep) as store:
+    # What overflows belongs to sequences that are done again in logarithms.
+    with (
+        _stored(len(parts), size, messages.width, keep=keep) as store,
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
         return _there_and_back(laws, score, take, (messages, store, parts), keep=keep)
 
 
