@@ -432,9 +432,9 @@ def test_a_constant_column_is_warned_about(rows):
         (
             {"inputs": np.ones((9, 1))},
             InvalidDataError,
-            r"inputs have shape \(9, 1\); expected \(10, n_inputs\)",
+            r"inputs: found shape \(9, 1\), expected \(10, n_inputs\)",
         ),
-        ({"inputs": np.full((10, 1), np.nan)}, InvalidDataError, r"inputs\[0, 0\] is nan; expected finite"),
+        ({"inputs": np.full((10, 1), np.nan)}, InvalidDataError, r"inputs\[0, 0\] is nan; expected a finite"),
         ({"sample_weight": [1.0, 1.0]}, InvalidDataError, r"sample_weight has shape \(2,\); expected \(1,\)"),
         ({"n_states": 0}, InvalidParameterError, r"n_states is 0; expected a whole number of at least 1"),
         ({"tol": -1.0}, InvalidParameterError, r"tol is -1.0; expected"),
@@ -502,5 +502,15 @@ def test_what_was_fitted_with_inputs_asks_for_them():
         found.smooth(x)
     with pytest.raises(InvalidDataError, match=r"fitted with 2 of them; expected shape \(4, 2\)"):
         found.forecast(x, 4, inputs=u)
-    with pytest.raises(InvalidDataError, match=r"inputs have shape \(60, 1\); expected \(60, 2\)"):
+    with pytest.raises(InvalidDataError, match=r"inputs: found shape \(60, 1\), expected \(60, 2\)"):
         found.filter(x, inputs=u[:, :1])
+
+
+def test_inputs_are_checked_in_the_order_in_which_they_are_given():
+    x, u = np.random.default_rng(11).normal(size=(6, 1)), np.zeros((6, 1))
+    names = ["b", "a", "b", "a", "b", "a"]
+    with pytest.raises(InvalidDataError, match=r"inputs: found shape \(9, 1\), expected \(6, n_inputs\)"):
+        LinearDynamicalSystem().fit(x, inputs=np.zeros((9, 1)), groups=names)
+    u[4, 0] = np.inf
+    with pytest.raises(InvalidDataError, match=r"inputs\[4, 0\] is inf; expected a finite number"):
+        LinearDynamicalSystem().fit(x, inputs=u, groups=names)

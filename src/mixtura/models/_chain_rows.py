@@ -118,28 +118,39 @@ def filled_rows(X: Array, seen: Array) -> Array:
     return filled
 
 
-def row_covariates(given: Sequences, covariates: Any) -> Array | None:
+def row_covariates(
+    given: Sequences, covariates: Any, name: str = "covariates", n_columns: int | None = None
+) -> Array | None:
     """Covariates of the rows in the order of the sequences, shape (N, Q).
+
+    Parameters
+    ----------
+    given : Sequences
+        The rows.
+    covariates : array_like, shape (N, Q) or (N,), or None
+        In the order in which rows were given.
+    name : str, default "covariates"
+        What they are called.
+    n_columns : int, optional
+        Q; None: any.
 
     Raises
     ------
     InvalidDataError
-        If there are not as many rows, or one is not finite.
+        If there are not as many rows or columns, or a cell is not finite.
     """
     if covariates is None:
         return None
     table = np.asarray(covariates, dtype=np.float64)
     table = table[:, None] if table.ndim == 1 else table
-    if table.ndim != 2 or len(table) != given.n_rows:
-        msg = (
-            f"covariates has shape {table.shape}, but X has {given.n_rows} rows; expected ({given.n_rows}, n_covariates), one row for "
-            "each step."
-        )
+    if table.ndim != 2 or len(table) != given.n_rows or n_columns not in (None, table.shape[1]):
+        width = f"n_{name}" if n_columns is None else n_columns
+        msg = f"{name}: found shape {table.shape}, expected ({given.n_rows}, {width}), one row for each step."
         raise InvalidDataError(msg)
     bad = np.argwhere(~np.isfinite(table))
     if bad.size:
         row, column = bad[0]
-        msg = f"covariates[{row}, {column}] is {table[row, column]}; expected a finite number for every step."
+        msg = f"{name}[{row}, {column}] is {table[row, column]}; expected a finite number for every step, also where X is missing."
         raise InvalidDataError(msg)
     return np.asarray(given.sorted(table))
 

@@ -5,7 +5,6 @@ The file is long because every one of these methods describes its arguments.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -18,6 +17,7 @@ from mixtura.chains import Filtered, LinearGaussianChain, System
 from mixtura.chains.kalman_plain import factor
 from mixtura.exceptions import InvalidDataError
 from mixtura.inference import criteria
+from mixtura.models._chain_rows import row_covariates
 from mixtura.models._checked import checked_count, checked_level
 from mixtura.models._linear_settings import FORMS, first_law
 from mixtura.models._sequences import Sequences, sequences
@@ -112,11 +112,8 @@ class LinearOutput:
         return LinearGaussianChain(self.system_, initial=first_law(self.initial), form=FORMS[self.form])
 
     def _sequences(self, X: Any, lengths: Any, groups: Any, *, reset: bool) -> Sequences:
-        given = sequences(X, lengths, groups)
-        rows = validated(
-            self, given.x, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=1
-        )
-        return replace(given, x=rows)
+        how = {"reset": reset, "dtype": np.float64, "ensure_all_finite": "allow-nan", "ensure_min_samples": 1}
+        return sequences(X, lengths, groups, lambda rows: validated(self, rows, **how))
 
     def _inputs(self, given: Sequences, inputs: Any, wanted: int | None = None) -> Array | None:
         """Inputs in the order of the rows, shape (N, Q)."""
@@ -127,18 +124,7 @@ class LinearOutput:
             return None
         several = isinstance(inputs, list | tuple) and len(inputs) > 0 and np.ndim(inputs[0]) == 2
         whole = np.concatenate([np.asarray(one, dtype=np.float64) for one in inputs]) if several else inputs
-        table = np.asarray(given.sorted(whole), dtype=np.float64)
-        table = table[:, None] if table.ndim == 1 else table
-        if table.ndim != 2 or len(table) != given.n_rows or wanted not in (None, table.shape[1]):
-            width = "n_inputs" if wanted is None else wanted
-            msg = f"inputs have shape {table.shape}; expected ({given.n_rows}, {width}), a row of inputs for each row of X."
-            raise InvalidDataError(msg)
-        bad = np.argwhere(~np.isfinite(table))
-        if bad.size:
-            row, column = bad[0]
-            msg = f"inputs[{row}, {column}] is {table[row, column]}; expected finite numbers: inputs are known, also where X is missing."
-            raise InvalidDataError(msg)
-        return table
+        return row_covariates(given, whole, "inputs", wanted)
 
     def _given(
         self, X: Any, lengths: Any, groups: Any, inputs: Any
