@@ -514,3 +514,19 @@ def test_inputs_are_checked_in_the_order_in_which_they_are_given():
     u[4, 0] = np.inf
     with pytest.raises(InvalidDataError, match=r"inputs\[4, 0\] is inf; expected a finite number"):
         LinearDynamicalSystem().fit(x, inputs=u, groups=names)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -1e8])
+def test_columns_that_are_all_constant_are_learnt_all_the_same(value):
+    constant = np.full((30, 2), value)
+    with pytest.warns(ConstantColumnWarning, match="Column 0"):
+        model = LinearDynamicalSystem(1).fit(constant)
+    np.testing.assert_allclose(model.forecast(constant, 2).mean, value, rtol=1e-6, atol=1e-6)
+    assert np.isfinite(model.score(constant))
+
+
+def test_values_whose_squares_overflow_are_refused(rows):
+    large = rows.copy()
+    large[3, 1] = -1e200
+    with pytest.raises(InvalidDataError, match=r"Row 3, column 1 of X is -1e\+200, whose square overflows"):
+        LinearDynamicalSystem(1).fit(large)

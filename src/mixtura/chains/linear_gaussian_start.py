@@ -67,7 +67,7 @@ def _regressed(response: Array, covariates: Array) -> tuple[Array, Array]:
 
 
 def _states(rows: Array, inputs: Array, offsets: Array, n_states: int) -> tuple[Array, Array] | None:
-    """Times at which there is enough past and future, and states of them; None where sequences are too short."""
+    """Times at which there is enough past and future, and states of them; None where sequences are too short, or never change."""
     n_features = rows.shape[1]
     needed = -(-n_states // n_features)  # windows that hold as many numbers as there are states
     for reach in range(min(2 * needed + 4, needed + 10), needed - 1, -1):
@@ -85,6 +85,8 @@ def _states(rows: Array, inputs: Array, offsets: Array, n_states: int) -> tuple[
     past_left, future_left = (
         block - later @ np.linalg.lstsq(later, block, rcond=1e-10)[0] for block in (past, future)
     )
+    if not (np.ptp(past_left) > 0 and np.ptp(future_left) > 0):
+        return None
     n = len(times)
     past_root = _root(past_left.T @ past_left / n, -0.5)
     future_root = _root(future_left.T @ future_left / n, -0.5)

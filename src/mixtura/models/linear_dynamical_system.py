@@ -43,6 +43,8 @@ __all__ = ["LinearDynamicalSystem"]
 _BATCH_ROWS = 20_000
 # Rows above which a pool of threads pays for itself, where there are several sequences.
 _THREADS_PAY = 100_000
+# Values whose squares can still be summed.
+_LARGEST = 1e150
 # Smallest `min_variance`.
 _LEAST = 1e-10
 
@@ -350,7 +352,15 @@ class LinearDynamicalSystem(LinearOutput, BaseEstimator):
             check_choice("init_params", self.init_params, list(STARTS))
 
     def _check_rows(self, x: Array) -> None:
-        """Refuse columns without any value."""
+        """Refuse columns without any value, and values whose squares overflow."""
+        large = np.argwhere(np.abs(x) > _LARGEST)
+        if large.size:
+            row, column = (int(index) for index in large[0])
+            msg = (
+                f"Row {row}, column {column} of X is {x[row, column]:.3g}, whose square overflows; expected values below {_LARGEST:g}. "
+                "Divide the column by a unit that suits it."
+            )
+            raise InvalidDataError(msg)
         empty = np.flatnonzero(np.isnan(x).all(axis=0))
         if len(empty) == x.shape[1]:
             msg = f"All cells of X, {len(x)} rows, are missing (NaN); expected some that were observed."
