@@ -100,7 +100,7 @@ class HMM(BaseHMM):
     weights_ : ndarray, shape (K,)
         Long-run shares of the states.
     dwell_times_ : ndarray, shape (K,)
-        Expected number of steps that a stay in each state lasts.
+        Expected number of steps that a stay in each state lasts; none where moves depend on covariates.
     components_ : Component
         Fitted laws of the observations, with their locations in units of the data.
     structure_ : Structure
