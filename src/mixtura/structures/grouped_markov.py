@@ -47,7 +47,7 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.grouped import offsets_of
 from mixtura.structures.grouped_paths import GroupedPaths
-from mixtura.structures.markov import Markov, expected_stays, refuse_laws, stationary
+from mixtura.structures.markov import Markov, expected_stays, refuse_laws, shares_from_logs, stationary
 from mixtura.structures.moves import FreeMoves, alike, still_possible
 from mixtura.structures.starts import FreeStart, KnownStart, StartLaw
 from mixtura.structures.varying import smooth_varying
@@ -269,13 +269,11 @@ class GroupedMarkov(GroupedPaths):
     def from_coordinates(self, vector: Array) -> Self:
         """Inverse of `coordinates`; sums that are not learnt keep their values."""
         size = int(np.count_nonzero(self._possible))
-        pseudo_count, initial = np.zeros(self.pseudo_count.shape), self.initial.copy()
+        pseudo_count = np.zeros(self.pseudo_count.shape)
         pseudo_count[self._possible] = np.exp(vector[:size])
         if not self.learn:
             pseudo_count *= (self.concentration / pseudo_count.sum(axis=1))[:, None]
-        if self.start.learnt:
-            initial[initial > 0] = np.exp(vector[size:] - np.max(vector[size:]))
-            initial /= initial.sum()
+        initial = shares_from_logs(self.initial, vector[size:]) if self.start.learnt else self.initial
         return self.replace(pseudo_count, initial)
 
     def table(self) -> list[tuple[str, str, str, Array]]:

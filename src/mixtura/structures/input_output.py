@@ -36,7 +36,7 @@ from mixtura.protocols import Array, Batch, Inference, Memory
 from mixtura.statistics import Statistics
 from mixtura.structures.concomitant import Concomitant
 from mixtura.structures.grouped import offsets_of
-from mixtura.structures.markov import Markov, refuse_laws
+from mixtura.structures.markov import Markov, refuse_laws, shares_from_logs
 from mixtura.structures.moves import alike, still_possible
 from mixtura.structures.sequential import ChainPaths, WithoutPriors
 from mixtura.structures.varying import smooth_varying
@@ -296,12 +296,10 @@ class InputOutputMarkov(ChainPaths, WithoutPriors):
         size = int(np.count_nonzero(odds)) * (1 + self.n_covariates)
         coefficients = np.zeros(self.coefficients.shape)
         coefficients[odds] = np.reshape(vector[:size], (-1, 1 + self.n_covariates))
+        if self.initial.ndim == 1:
+            return self.replace(coefficients, shares_from_logs(self.initial, vector[size:]))
         initial = np.zeros(self.initial.shape)
-        if self.initial.ndim == 2:
-            initial[1:] = np.reshape(vector[size:], initial[1:].shape)
-        else:
-            initial[self.initial > 0] = np.exp(vector[size:] - np.max(vector[size:]))
-            initial /= initial.sum()
+        initial[1:] = np.reshape(vector[size:], initial[1:].shape)
         return self.replace(coefficients, initial)
 
     def take(self, components: Sequence[int] | Array) -> Self:

@@ -223,10 +223,7 @@ class Markov(ChainPaths):
     def from_coordinates(self, vector: Array) -> Self:
         """Inverse of `coordinates`; any vector gives the probabilities that it would as logarithms of counts."""
         size = len(self._firsts())
-        initial = self.initial.copy()
-        if size:
-            initial[initial > 0] = np.exp(np.maximum(vector[:size] - vector[:size].max(), _LOWEST))
-            initial /= initial.sum()
+        initial = shares_from_logs(self.initial, vector[:size]) if size else self.initial
         count = np.zeros(self.transition.shape)
         count[self.transition > 0] = np.exp(np.maximum(vector[size:] - vector[size:].max(), _LOWEST))
         transition = self.moves.maximize(count, self.transition)
@@ -261,6 +258,26 @@ def refuse_laws(chain: Markov, setting: str, *starts: type) -> None:
             "the transition matrix."
         )
         raise InvalidParameterError(msg)
+
+
+def shares_from_logs(initial: Array, logs: Array) -> Array:
+    """Initial probabilities in the proportions of exp(logs); those that are zero stay so.
+
+    Parameters
+    ----------
+    initial : ndarray, shape (K,)
+        Says which states are possible.
+    logs : ndarray
+        Of these.
+
+    Examples
+    --------
+    >>> shares_from_logs(np.array([0.5, 0.0, 0.5]), np.log([1.0, 3.0]))
+    array([0.25, 0.  , 0.75])
+    """
+    shares = np.zeros(initial.shape)
+    shares[initial > 0] = np.exp(np.maximum(logs - np.max(logs), _LOWEST))
+    return np.asarray(shares / shares.sum())
 
 
 def expected_stays(transition: Array) -> Array:
