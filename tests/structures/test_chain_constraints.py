@@ -240,3 +240,14 @@ def test_repairs_keep_impossible_moves_impossible(matrix, repair):
     )
     assert result.events
     assert not result.model.structure.transition[matrix == 0].any()
+
+
+def test_laws_say_what_they_are_told():
+    for law, words in (
+        (FreeMoves(), "FreeMoves()"),
+        (KnownMoves([[0.5, np.nan], [0.0, 1.0]]), "KnownMoves([[0.5, nan], [0.0, 1.0]])"),
+        (SharedMoves([0, 0, 1]), "SharedMoves([0, 0, 1])"),
+        (TiedMoves([[0, -1], [-1, 0]]), "TiedMoves([[0, -1], [-1, 0]])"),
+        (StationaryStart(), "StationaryStart()"),
+    ):
+        assert repr(law) == words

@@ -121,6 +121,9 @@ class FreeMoves:
     exact = True
     conjugate = True
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     @property
     def exchangeable(self) -> bool:
         """Yes."""
@@ -194,6 +197,9 @@ class KnownMoves(FreeMoves):
             )
             raise InvalidParameterError(msg)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.known.tolist()})"
+
     @property
     def exchangeable(self) -> bool:
         """No: what is known is of a state's own place."""
@@ -247,6 +253,9 @@ class SharedMoves(FreeMoves):
 
     def __init__(self, groups: Array | list[int]) -> None:
         self.groups = np.asarray(groups, dtype=np.intp)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.groups.tolist()})"
 
     @property
     def exchangeable(self) -> bool:

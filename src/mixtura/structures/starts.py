@@ -71,6 +71,9 @@ class FreeStart:
     learnt = True
     conjugate = True
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def exact(self, moves: MoveLaw) -> bool:
         """As exact as that of the moves."""
         return moves.exact

@@ -54,6 +54,9 @@ class TiedMoves(FreeMoves):
             msg = f"Tied moves: classes has shape {self.classes.shape}; expected a square table, a number for each move."
             raise InvalidParameterError(msg)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.classes.tolist()})"
+
     @property
     def exchangeable(self) -> bool:
         """Where classes are those of staying and of moving."""
