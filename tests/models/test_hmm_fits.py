@@ -469,3 +469,18 @@ def test_states_are_dropped_from_laws_that_were_given(laws):
     assert model.startprob_.shape == (model.n_components_,)
     assert not np.tril(model.transmat_, -1).any()
     np.testing.assert_allclose(model.transmat_.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("start", "stationary"),
+        ("start", StationaryStart),
+        ("moves", left_right),
+        ("moves", KnownMoves),
+        ("chain", "durations"),
+    ],
+)
+def test_what_is_no_law_is_refused(name, value):
+    with pytest.raises(InvalidParameterError, match=f"{name} is .* no law of a chain; expected one of"):
+        HMM(Normal(), 2, **{name: value}).fit(NUMBERS)

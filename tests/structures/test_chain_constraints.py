@@ -14,6 +14,7 @@ from mixtura.inference.updates import AddPrior, Maximization, Reseed
 from mixtura.protocols import Batch, Encoding
 from mixtura.structures import (
     DirichletMarkovMode,
+    DurationChain,
     GroupedChain,
     InputOutputChain,
     LatentMixture,
@@ -206,6 +207,21 @@ def test_states_taken_keep_their_laws():
     ("make", "words"),
     [
         (lambda: KnownMoves([[0.9, 0.2], [np.nan, np.nan]]), r"moves from state 0 .* sum to at most 1"),
+        (lambda: KnownMoves([0.5, 0.5]), r"shape \(2,\); expected a square table"),
+        (lambda: SharedMoves([0.5, 0.2]), "expected whole numbers"),
+        (
+            lambda: Markov([1, 0], np.eye(2), moves=KnownMoves(KNOWN)),
+            "KnownMoves of 3 states; expected one of 2",
+        ),
+        (
+            lambda: Markov([1, 0], np.eye(2), moves=SharedMoves([0])),
+            "SharedMoves of 1 states; expected one of 2",
+        ),
+        (
+            lambda: Markov([1, 0], np.eye(2), moves=TiedMoves(SYMMETRIC)),
+            "TiedMoves of 3 states; expected one of 2",
+        ),
+        (lambda: DurationChain(n_ages=0), "n_ages is 0; expected a whole number"),
         (lambda: TiedMoves(np.zeros((2, 3))), r"shape \(2, 3\); expected a square table"),
         (
             lambda: Markov([1, 0, 0], left_right(3), moves=TiedMoves(SYMMETRIC)),

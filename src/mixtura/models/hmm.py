@@ -311,6 +311,16 @@ class HMM(BaseHMM):
         super()._check_settings()
         if self.inference is not None:
             check_choice("inference", self.inference, INFERENCES)
+        for name, method, example in (
+            ("start", "follow", "StationaryStart()"),
+            ("moves", "admitted", "KnownMoves(matrix)"),
+            ("chain", "__call__", "DurationChain()"),
+        ):
+            law = getattr(self, name)
+            wrong = isinstance(law, type) and name != "chain"  # a class in the place of an object
+            if law is not None and (wrong or not hasattr(law, method)):
+                msg = f"{name} is {law!r}, which is no law of a chain; expected one of mixtura.structures, such as {example}, or None."
+                raise InvalidParameterError(msg)
 
     def _treatment(self) -> Treatment:
         """How parameters are treated: what `inference` and the priors say."""

@@ -22,6 +22,7 @@ __all__ = [
     "alike",
     "banded",
     "left_right",
+    "of_so_many",
     "still_possible",
 ]
 
@@ -115,6 +116,19 @@ def still_possible(new: Array, old: Array) -> Array:
     return np.where((old > 0) & (new < _SMALLEST), _SMALLEST, new)
 
 
+def of_so_many(law: object, size: int, transition: Array) -> None:
+    """Refuse a law of another number of states than the chain has.
+
+    Raises
+    ------
+    InvalidParameterError
+        With both numbers.
+    """
+    if size != len(transition):
+        msg = f"moves is a {type(law).__name__} of {size} states; expected one of {len(transition)}, those of the chain (n_components)."
+        raise InvalidParameterError(msg)
+
+
 class FreeMoves:
     """Every row in the proportions of the expected moves; zeros stay zeros."""
 
@@ -187,6 +201,9 @@ class KnownMoves(FreeMoves):
 
     def __init__(self, known: Array) -> None:
         self.known = np.asarray(known, dtype=np.float64)
+        if self.known.ndim != 2 or len(self.known) != self.known.shape[1]:
+            msg = f"Known moves have shape {self.known.shape}; expected a square table, NaN where a move is free."
+            raise InvalidParameterError(msg)
         fixed = np.where(np.isnan(self.known), 0.0, self.known)
         left, free = 1.0 - fixed.sum(axis=1), np.isnan(self.known).any(axis=1)
         bad = np.flatnonzero((fixed < 0).any(axis=1) | (left < -1e-12) | (~free & (np.abs(left) > 1e-9)))
@@ -225,6 +242,7 @@ class KnownMoves(FreeMoves):
 
     def admitted(self, transition: Array) -> Array:
         """Known entries, and the rest in the proportions of the others."""
+        of_so_many(self, len(self.known), transition)
         odd = self.counted(transition).sum(axis=1) == 0  # nothing to go by: alike
         return self.maximize(np.where(odd[:, None], 1.0, transition), transition)
 
@@ -252,7 +270,11 @@ class SharedMoves(FreeMoves):
     """
 
     def __init__(self, groups: Array | list[int]) -> None:
-        self.groups = np.asarray(groups, dtype=np.intp)
+        found = np.asarray(groups)
+        if found.ndim != 1 or found.dtype.kind not in "iu":
+            msg = f"Shared moves: groups is {groups!r}; expected whole numbers, the group of each state."
+            raise InvalidParameterError(msg)
+        self.groups = found.astype(np.intp)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.groups.tolist()})"
@@ -283,6 +305,7 @@ class SharedMoves(FreeMoves):
 
     def admitted(self, transition: Array) -> Array:
         """Averages of the rows of each group."""
+        of_so_many(self, len(self.groups), transition)
         return self.maximize(transition, transition)
 
     def take(self, components: Array) -> Self:

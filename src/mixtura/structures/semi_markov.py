@@ -233,6 +233,9 @@ class DurationChain:
         if self.law not in _LAWS:
             msg = f"DurationChain: law is {self.law!r}. {did_you_mean(str(self.law), _LAWS)}"
             raise InvalidParameterError(msg)
+        if isinstance(self.n_ages, bool) or not isinstance(self.n_ages, int | np.integer) or self.n_ages < 1:
+            msg = f"DurationChain: n_ages is {self.n_ages!r}; expected a whole number of at least 1."
+            raise InvalidParameterError(msg)
 
     def __call__(self, chain: Markov, n_covariates: int = 0) -> SemiMarkov:
         """The structure that begins as `chain`; where a state is never left, it follows itself."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from mixtura.exceptions import InvalidParameterError
 from mixtura.protocols import Array
-from mixtura.structures.moves import FreeMoves, alike
+from mixtura.structures.moves import FreeMoves, alike, of_so_many
 
 __all__ = ["TiedMoves", "equal_staying"]
 
@@ -105,6 +105,7 @@ class TiedMoves(FreeMoves):
         InvalidParameterError
             If entries are equal of which some are impossible, or rows cannot sum to one.
         """
+        of_so_many(self, len(self.classes), transition)
         possible = transition > 0
         for one in np.unique(self.classes[self.classes >= 0]):
             places = self.classes == one
