@@ -83,6 +83,7 @@ def _swapped(resp, prior, population, a, b):
     return resp, prior, population
 
 
+@pytest.mark.slow
 def test_a_merge_never_loses_more_than_was_foretold():
     """The gain holds for fixed responsibilities; the fit that follows can only raise the bound."""
     rows, groups = rows_of_groups(2)
