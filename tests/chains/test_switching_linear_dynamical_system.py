@@ -175,6 +175,13 @@ BAD = [
     ({}, X[:, 0], InvalidDataError, r"X has shape \(400,\)"),
     ({}, [["a", "b"]] * 30, InvalidDataError, "X"),
     ({}, np.where(np.arange(400)[:, None] == 7, np.inf, X), InvalidDataError, "row 7, column 0 is inf"),
+    (
+        {},
+        np.where(np.arange(400)[:, None] == 7, 1e200, X),
+        InvalidDataError,
+        r"column 0 is 1e\+200; expected .* below 1e",
+    ),
+    ({}, None, InvalidDataError, "X is None; expected rows"),
     ({}, np.column_stack([X, np.full(400, np.nan)]), InvalidDataError, "column 3 is missing in all rows"),
     ({}, np.column_stack([X, np.ones(400)]), InvalidDataError, "column 3 has one value in all rows"),
 ]

@@ -40,6 +40,9 @@ _ARRAYS = (
 )
 _SCALARS = ("n_iter_", "converged_", "stop_reason_", "n_features_in_", "lower_bound_", "_floor")
 
+# Values whose squares can still be summed.
+_LARGEST = 1e150
+
 
 class SwitchingForecast(NamedTuple):
     """What is expected after a sequence.
@@ -86,7 +89,8 @@ class SwitchingOutput:
     def _checked(self, X: Any, lengths: Any, n_features: int | None) -> Sequences:
         """Rows of all sequences as numbers."""
         try:
-            given = sequences(X if isinstance(X, list) else np.array(X, dtype=np.float64), lengths)
+            plain = isinstance(X, list) or np.ndim(X) == 0  # no table: `sequences` says so
+            given = sequences(X if plain else np.array(X, dtype=np.float64), lengths)
             table = np.array(given.x, dtype=np.float64)
         except (TypeError, ValueError) as error:
             if isinstance(error, InvalidDataError):
@@ -99,10 +103,13 @@ class SwitchingOutput:
         if n_features is not None and table.shape[1] != n_features:
             msg = f"X has {table.shape[1]} columns; expected {n_features}, as in the fit."
             raise InvalidDataError(msg)
-        infinite = np.argwhere(np.isinf(table))
+        infinite = np.argwhere(np.abs(table) > _LARGEST)
         if infinite.size:
             row, column = infinite[0]
-            msg = f"X: row {row}, column {column} is {table[row, column]}; expected finite numbers, or NaN for a missing one."
+            msg = (
+                f"X: row {row}, column {column} is {table[row, column]:g}; expected finite numbers below {_LARGEST:g}, whose squares can "
+                "be summed, or NaN for a missing one."
+            )
             raise InvalidDataError(msg)
         if n_features is None:
             seen = ~np.isnan(table)
