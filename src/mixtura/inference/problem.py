@@ -114,9 +114,7 @@ class Problem:
 
     def begun(self, resp: Array, source: Source) -> LatentMixture:
         """The model that responsibilities (N, K) of the rows of its source make: one M-step."""
-        return initialize.from_responsibilities(
-            resp, source, self.components, self.structure, self.encoding
-        )
+        return initialize.from_responsibilities(resp, source, self.components, self.structure, self.encoding)
 
     def source(self) -> Source:
         """All rows, in blocks that fit the cache."""
