@@ -1,12 +1,15 @@
 """One Baum-Welch step of a Gaussian hidden Markov model, full covariance, against hmmlearn from the same start.
 
 hmmlearn has two implementations, "scaling" and "log"; the goal is set against the faster one. Also: parameters after the step, and
-what two threads gain on many sequences.
+what two threads gain on many sequences. dynamax, where it is installed, compiles in every call: its step is a quarter of what five steps
+take longer than one.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import os
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,7 @@ CASES = [(100_000, 4, 1, 5.0), (100_000, 16, 1, 8.0), (100_000, 64, 1, 10.0), (1
 # With hmmlearn's logarithms a step takes half a minute here.
 MOST_IN_LOGS = 16
 PEERS = ("scaling", "log")
+HAS_DYNAMAX = importlib.util.find_spec("dynamax") is not None
 
 
 def hmmlearn(data: Sequences, implementation: str) -> Hmmlearn:
@@ -42,6 +46,25 @@ def hmmlearn(data: Sequences, implementation: str) -> Hmmlearn:
     model.startprob_, model.transmat_ = data.initial, data.transition
     model.means_, model.covars_ = data.means, data.covariance
     return model.fit(data.x, data.lengths)
+
+
+def dynamax(data: Sequences, n_steps: int) -> Any:
+    """Steps of dynamax in double precision, without its priors, on one sequence."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    import jax
+    from dynamax.hidden_markov_model import GaussianHMM
+
+    jax.config.update("jax_enable_x64", val=True)
+    model = GaussianHMM(len(data.initial), data.x.shape[1])
+    start, properties = model.initialize(
+        jax.random.PRNGKey(0),
+        initial_probs=jax.numpy.asarray(data.initial),
+        transition_matrix=jax.numpy.asarray(data.transition),
+        emission_means=jax.numpy.asarray(data.means),
+        emission_covariances=jax.numpy.asarray(data.covariance),
+    )
+    rows = jax.numpy.asarray(data.x)[None]
+    return jax.block_until_ready(model.fit_em(start, properties, rows, num_iters=n_steps, verbose=False)[1])
 
 
 def difference(data: Sequences) -> float:
@@ -68,10 +91,18 @@ def measured(data: Sequences, repeats: int) -> dict[str, Any]:
         for name in PEERS if Hmmlearn is not None else ():
             if name == "scaling" or len(data.initial) <= MOST_IN_LOGS:
                 calls[name] = lambda name=name: hmmlearn(data, name)
+        if HAS_DYNAMAX and len(data.lengths) == 1:
+            calls |= {f"dynamax {n}": lambda n=n: dynamax(data, n) for n in (1, 5)}
         calls["mixtura"]()  # compiled once
         costs = interleaved(calls, repeats)
         entry: dict[str, Any] = {"difference": difference(data) if Hmmlearn is not None else np.nan}
     own = costs["mixtura"]
+    if "dynamax 5" in costs:
+        one, five = costs.pop("dynamax 1"), costs.pop("dynamax 5")
+        entry |= {
+            "dynamax_ms": 250.0 * (five.wall - one.wall),
+            "dynamax_cpu_ms": 250.0 * (five.cpu - one.cpu),
+        }
     for name, cost in costs.items():
         entry |= {f"{name}_ms": 1e3 * cost.wall, f"{name}_cpu_ms": 1e3 * cost.cpu}
     peers = [cost for name, cost in costs.items() if name in PEERS]
@@ -104,6 +135,7 @@ def main() -> None:
         "ms",
         "scaling ms",
         "log ms",
+        "dynamax ms",
         "wall",
         "CPU",
         "goal",
@@ -116,7 +148,10 @@ def main() -> None:
             f"{e['rows']:,}",
             e["states"],
             f"{e['sequences']:,}",
-            *(f"{e[f'{name}_ms']:.1f}" if f"{name}_ms" in e else "-" for name in ("mixtura", *PEERS)),
+            *(
+                f"{e[f'{name}_ms']:.1f}" if f"{name}_ms" in e else "-"
+                for name in ("mixtura", *PEERS, "dynamax")
+            ),
             f"{e['wall']:.1f}",
             f"{e['cpu']:.1f}",
             e["goal"],
