@@ -107,3 +107,22 @@ def test_checkpoints_change_nothing():
     saving = HMM(Normal(), 2, random_state=0, checkpoint=True).fit(ROWS, LENGTHS)
     assert saving.lower_bound_ == pytest.approx(plain.lower_bound_, rel=1e-9)
     assert saving.structure_.checkpoint
+
+
+def test_sequences_have_moves_of_their_own_between_what_they_did_and_all():
+    rng = np.random.default_rng(1)
+    restless = np.tile([0, 1], 60)
+    calm = np.repeat([0, 1, 0, 1], 30)
+    rows = rng.normal(6.0 * np.concatenate([restless, calm]), 1.0)[:, None]
+    model = HMM(Normal(), 2, chain=GroupedChain(), random_state=0).fit(rows, [120, 120])
+    moves = model.sequence_transitions(rows, [120, 120])
+    np.testing.assert_allclose(moves.sum(axis=2), 1.0, rtol=1e-12)
+    stay = np.einsum("ukk->uk", moves)
+    # Restless: always moved; calm: moved 3 times in 119. Shrinkage keeps both off the edge.
+    assert (stay[0] < 0.2).all()
+    assert (stay[1] > 0.8).all()
+    assert ((moves > 0) & (moves < 1)).all()
+    alone = model.sequence_transitions(rows[120:])
+    np.testing.assert_allclose(alone[0], moves[1], rtol=1e-6)
+    with pytest.raises(InvalidParameterError, match="same moves for every sequence"):
+        HMM(Normal(), 2, random_state=0).fit(rows).sequence_transitions(rows)

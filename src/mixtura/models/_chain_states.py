@@ -19,6 +19,9 @@ from mixtura.protocols import Array
 
 __all__ = ["DECODERS", "States"]
 
+# Passes in which the laws of each sequence's moves come to rest.
+_LOCAL_ROUNDS = 10
+
 
 class States(Scoring):
     """Smoothed, filtered and predicted probabilities, and paths.
@@ -238,6 +241,33 @@ class States(Scoring):
             for part in self._scored(given, model, labels, covariates)
         ]
         return given.back(np.concatenate(parts))
+
+    def sequence_transitions(
+        self, X: Any, lengths: Any = None, *, groups: Any = None, labels: Any = None
+    ) -> Array:
+        """Each sequence's own moves, where the chain has such (``chain=GroupedChain()``).
+
+        Returns
+        -------
+        ndarray, shape (n_sequences, n_components, n_components)
+            Posterior mean transition matrices, shrunk to that of all; with groups, in the order of their sorted names.
+        """
+        model = self._law()
+        own = getattr(model.structure, "group_transitions", None)
+        if own is None:
+            msg = (
+                f"{type(model.structure).__name__} has the same moves for every sequence; expected a chain with moves per sequence. "
+                "Read transmat_, or fit with chain=GroupedChain()."
+            )
+            raise InvalidParameterError(msg)
+        given = self._given_sequences(X, lengths, groups)
+        found = np.empty((len(given.lengths), model.n_components, model.n_components))
+        for part in self._scored(given, model, labels, None):
+            memory: dict[str, Array] = {}
+            for _ in range(_LOCAL_ROUNDS):  # each goes on from what the one before remembers
+                model.structure.infer(part.scores.copy(), part.batch, memory)
+            found[part.units] = own(memory)
+        return found
 
     def _evidence(self, given: Sequences, model: Any, labels: Any = None, covariates: Any = None) -> Array:
         """Log-likelihood of every sequence."""
