@@ -86,7 +86,7 @@ def test_version_and_help():
     assert run("--version").output.strip() == f"mixtura {mixtura.__version__}"
     assert run("-h").exit_code == 0
     text = run("--help").output
-    for command in ("segment", "score", "info", "report", "demo"):
+    for command in ("segment", "journeys", "score", "info", "report", "demo"):
         assert command in text
         assert run(command, "--help").exit_code == 0
     assert run().exit_code == 2
